@@ -1,0 +1,53 @@
+"""Tables of consent and face templates; a template is sealed and kept apart from whom it belongs to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, LargeBinary
+from sqlmodel import Field, SQLModel
+
+from service.kit.ids import new_id
+from service.platform.database import UtcDateTime
+
+
+class Consent(SQLModel, table=True):
+    """A separate, specific consent to face matching, or its refusal (`status`: given | refused | withdrawn)."""
+
+    __tablename__ = "consent"
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    patient_id: str = Field(foreign_key="patient.id", index=True, max_length=32)
+    status: str = Field(max_length=16)
+    given_by: str = Field(default="patient", max_length=32)  # patient | guardian
+    document_ref: str = Field(default="", max_length=200)
+    given_at: datetime = Field(sa_type=UtcDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    recorded_by: str = Field(max_length=100)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class FaceTemplate(SQLModel, table=True):
+    """An encrypted template, bound to the pack that made it. Superseded or revoked ones are wiped, the row stays.
+
+    `reference`: what proved that the face belongs to the patient: id_card_picture | electronic_credential | two_persons
+    | unproven. Only a proven one counts as a reference ("no reference, no judgement").
+    """
+
+    __tablename__ = "face_template"
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    patient_id: str = Field(foreign_key="patient.id", index=True, max_length=32)
+    facility_id: str = Field(foreign_key="facility.id", index=True, max_length=32)
+    pack_hash: str = Field(max_length=64, index=True)
+    sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    dimension: int
+    quality: float
+    reasons: list[Any] = Field(default_factory=list, sa_type=JSON)
+    reference: str = Field(default="unproven", max_length=32)
+    photo_sha256: str = Field(max_length=64)
+    effective_from: datetime = Field(sa_type=UtcDateTime)  # event time from which it may judge
+    enrolled_by: str = Field(max_length=100)
+    enrolled_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

