@@ -1,0 +1,80 @@
+"""Who may: people with roles at facilities, sessions, and tokens of programs and devices."""
+
+from service.access.actor import NOBODY, SYSTEM, Actor, Grant, Permission, Role
+from service.access.errors import (
+    Forbidden,
+    ForeignOrigin,
+    LinkSpent,
+    LoginRequired,
+    TooManyAttempts,
+    WrongCredentials,
+)
+from service.access.people import add_user, grant_role, named_user, set_active, set_password
+from service.access.repository import all_users, grants_of, tokens_at
+from service.access.rules import (
+    COOKIE,
+    PUBLIC_ROUTES,
+    FormGuard,
+    Rule,
+    allow,
+    check_origin,
+    clear_session_cookie,
+    optional_actor,
+    set_session_cookie,
+)
+from service.access.sessions import (
+    NewSession,
+    link_is_good,
+    log_in,
+    log_out,
+    new_link,
+    open_session,
+    purge_job,
+    use_link,
+)
+from service.access.tables import AccessToken, UserAccount
+from service.access.tokens import new_token, revoke_token
+
+__all__ = [
+    "COOKIE",
+    "NOBODY",
+    "PUBLIC_ROUTES",
+    "SYSTEM",
+    "AccessToken",
+    "Actor",
+    "Forbidden",
+    "ForeignOrigin",
+    "FormGuard",
+    "Grant",
+    "LinkSpent",
+    "LoginRequired",
+    "NewSession",
+    "Permission",
+    "Role",
+    "Rule",
+    "TooManyAttempts",
+    "UserAccount",
+    "WrongCredentials",
+    "add_user",
+    "all_users",
+    "allow",
+    "check_origin",
+    "clear_session_cookie",
+    "grant_role",
+    "grants_of",
+    "link_is_good",
+    "log_in",
+    "log_out",
+    "named_user",
+    "new_link",
+    "new_token",
+    "open_session",
+    "optional_actor",
+    "purge_job",
+    "revoke_token",
+    "set_active",
+    "set_password",
+    "set_session_cookie",
+    "tokens_at",
+    "use_link",
+]

@@ -32,7 +32,9 @@ class FaceTemplate(SQLModel, table=True):
     """An encrypted template, bound to the pack that made it. Superseded or revoked ones are wiped, the row stays.
 
     `reference`: what proved that the face belongs to the patient: id_card_picture | electronic_credential | two_persons
-    | unproven. Only a proven one counts as a reference ("no reference, no judgement").
+    | unproven. Only a proven one counts as a reference ("no reference, no judgement"); `two_persons` counts from the
+    confirmation by somebody other than `enrolled_by`.
+    `revoked_cause`: superseded (its proof still counts) | replaced | revoked | consent_withdrawn.
     """
 
     __tablename__ = "face_template"
@@ -50,4 +52,20 @@ class FaceTemplate(SQLModel, table=True):
     effective_from: datetime = Field(sa_type=UtcDateTime)  # event time from which it may judge
     enrolled_by: str = Field(max_length=100)
     enrolled_at: datetime = Field(sa_type=UtcDateTime)
+    confirmed_by: str | None = Field(default=None, max_length=100)
+    confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_cause: str | None = Field(default=None, max_length=32)
+
+
+class GalleryStamp(SQLModel, table=True):
+    """A random mark that changes with every change of a facility's templates or consents.
+
+    Galleries are held in memory by several processes; each compares this mark before it uses its own. Random, not
+    counted: a transaction that rolled back must not leave its number to another one.
+    """
+
+    __tablename__ = "gallery_stamp"
+
+    facility_id: str = Field(foreign_key="facility.id", primary_key=True, max_length=32)
+    stamp: str = Field(max_length=32)

@@ -25,6 +25,7 @@ class PresenceCheck(SQLModel, table=True):
         UniqueConstraint("admission_id", "due_at"),
         Index("ix_presence_check_facility_due", "facility_id", "due_at"),
         Index("ix_presence_check_ward_due", "ward_id", "due_at"),
+        Index("ix_presence_check_facility_outcome", "facility_id", "outcome"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
@@ -49,10 +50,13 @@ class DirectedCheck(SQLModel, table=True):
     """A request that people look for one patient, with a deadline in event time."""
 
     __tablename__ = "directed_check"
-    __table_args__ = (UniqueConstraint("admission_id", "due_at"),)
+    __table_args__ = (
+        UniqueConstraint("admission_id", "due_at"),
+        Index("ix_directed_check_facility_deadline", "facility_id", "deadline_at"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
-    facility_id: str = Field(foreign_key="facility.id", index=True, max_length=32)
+    facility_id: str = Field(foreign_key="facility.id", max_length=32)
     admission_id: str = Field(foreign_key="admission.id", index=True, max_length=32)
     bed_id: str | None = Field(default=None, foreign_key="bed.id", max_length=32)
     due_at: datetime = Field(sa_type=UtcDateTime)  # the presence check that asked
@@ -79,3 +83,15 @@ class DirectedLook(SQLModel, table=True):
     patient_called: bool = Field(default=False)
     note: str = Field(default="", max_length=1000)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PresenceProgress(SQLModel, table=True):
+    """Up to where a facility's checks have been judged, in event time. `revision` counts recomputations: a result made
+    from what was read before another one was written is thrown away."""
+
+    __tablename__ = "presence_progress"
+
+    facility_id: str = Field(primary_key=True, foreign_key="facility.id", max_length=32)
+    computed_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    computed_to: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revision: int = Field(default=0)

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """The server's settings. Secrets have no default: the master key is made at first start, in the data folder."""
 
-    model_config = SettingsConfigDict(env_prefix="WARDWATCH_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WARDWATCH_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     data_dir: Path = Field(
         default=Path("data"),

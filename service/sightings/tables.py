@@ -22,6 +22,7 @@ class Snapshot(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("camera_id", "sequence", "sha256"),
         Index("ix_snapshot_camera_captured", "camera_id", "captured_at"),
+        Index("ix_snapshot_facility_captured", "facility_id", "captured_at"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
@@ -40,7 +41,8 @@ class Snapshot(SQLModel, table=True):
     pack_hash: str | None = Field(default=None, max_length=64)
     analysed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     strangers: int = Field(default=0)
-    frozen_for: str | None = Field(default=None, max_length=64)  # a finding that holds the frame
+    frozen_for: str | None = Field(default=None, max_length=64, index=True)  # a finding that holds the frame
+    is_held: bool = Field(default=False)  # behind a check that showed nobody present: kept for the longer term
 
 
 class ZoneReading(SQLModel, table=True):
@@ -54,6 +56,7 @@ class ZoneReading(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("snapshot_id", "bed_id"),
         Index("ix_zone_reading_bed_captured", "bed_id", "captured_at"),
+        Index("ix_zone_reading_facility_captured", "facility_id", "captured_at"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)

@@ -1,0 +1,61 @@
+"""What can be wrong on a device, in words that say what to do."""
+
+from __future__ import annotations
+
+from service.kit.errors import WardwatchError
+
+
+class EdgeError(WardwatchError):
+    """Anything that stops the agent with a reason a person can act on."""
+
+    code = "edge-error"
+    title_en = "The agent cannot go on"
+    title_zh = "采集端无法继续"
+
+
+class SettingsInvalid(EdgeError):
+    """A flag, or a line of the configuration file, that does not meet its contract."""
+
+    code = "edge-settings-invalid"
+    title_en = "A setting of the agent is not valid"
+    title_zh = "采集端设置无效"
+
+
+class SourceUnusable(EdgeError):
+    """A folder, file or camera that cannot be opened."""
+
+    code = "edge-source-unusable"
+    title_en = "The source of pictures cannot be used"
+    title_zh = "图像来源无法使用"
+
+
+class TokenUnusable(EdgeError):
+    """A token file that is missing, empty or holds something else."""
+
+    code = "edge-token-unusable"
+    title_en = "The device's token cannot be used"
+    title_zh = "设备令牌无法使用"
+
+
+class SpoolUnusable(EdgeError):
+    """A spool that cannot be opened, belongs to a newer version, or is in use by another agent."""
+
+    code = "edge-spool-unusable"
+    title_en = "The spool cannot be used"
+    title_zh = "缓存队列无法使用"
+
+
+class SpoolDamaged(EdgeError):
+    """The spool's file was damaged while in use. Opening it again rescues what can be read."""
+
+    code = "edge-spool-damaged"
+    title_en = "The spool is damaged"
+    title_zh = "缓存队列已损坏"
+
+
+class SpoolFull(EdgeError):
+    """No room by the size bound, and the policy is to wait. Nothing was written; the source still has the picture."""
+
+    code = "edge-spool-full"
+    title_en = "The spool is full"
+    title_zh = "缓存队列已满"

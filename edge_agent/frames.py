@@ -1,0 +1,43 @@
+"""A picture between a source and the spool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What makes a picture of a folder or a file recognisable after a restart.
+
+    `name`: the file's name, for a video with the frame's number. `size` (bytes) and `modified_ns` (since 1970) tell an
+    unchanged file without reading it.
+    """
+
+    name: str
+    size: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedFrame:
+    """`data`: the encoded picture, as it will be posted. `captured_at`: aware. `origin`: none for a live camera."""
+
+    data: bytes
+    captured_at: datetime
+    origin: Origin | None = None
+
+
+def media_type(data: bytes) -> str:
+    """The type by the first bytes; `application/octet-stream` for what is no picture, which the server then refuses."""
+    for magic, kind in _MAGIC:
+        if data.startswith(magic):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    return "application/octet-stream"

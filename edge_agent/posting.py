@@ -1,0 +1,178 @@
+"""One picture over the wire, and what its answer means."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from edge_agent.logs import one_line
+from edge_agent.spool import SpooledFrame
+from service.contracts import SnapshotAccepted, SnapshotMeta, read_message
+from service.kit.errors import InvalidInput
+
+PATH = "/api/v1/snapshots"
+MAX_ANSWER_BYTES = 64 * 1024
+MAX_RETRY_AFTER_SECONDS = 600.0
+
+SERVER_BUSY = frozenset({408, 425, 429, 502, 503, 504, 507})
+"""The server as a whole cannot take pictures now."""
+SETUP_WRONG = frozenset({401, 402, 403, 404, 405, 407, 421, 426, 451, 511})
+"""Nothing is wrong with the picture: token, camera code or address are, and a person must mend them."""
+
+SETUP_PROBLEMS = frozenset({"camera-unknown", "camera-inactive"})
+"""The same, by the server's problem type: its status alone would condemn every picture for a misspelt camera code."""
+
+_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The server has it durably. `duplicate`: it had it before."""
+
+    snapshot_id: str
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server will never take this picture."""
+
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now. `after_seconds`: as the server asks. `of_this_frame`: it failed on this picture, others may pass."""
+
+    reason: str
+    after_seconds: float | None = None
+    of_this_frame: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """No picture can pass until a person mends the setup."""
+
+    reason: str
+    remedy: str
+
+
+Outcome = Delivered | Refused | Retry | Paused
+
+
+def post_snapshot(
+    client: httpx.Client, server: str, camera: str, token: str, frame: SpooledFrame, deadline_seconds: float
+) -> Outcome:
+    """Post `frame` and judge the answer. `deadline_seconds` bounds the answer's arrival as a whole."""
+    meta = SnapshotMeta(camera_id=camera, captured_at=frame.captured_at, sequence=frame.sequence)
+    name = f"{frame.sequence}.{_EXTENSIONS.get(frame.media_type, 'bin')}"
+    until = time.monotonic() + deadline_seconds
+    try:
+        with client.stream(
+            "POST",
+            server + PATH,
+            files={"image": (name, frame.data, frame.media_type)},
+            data={"meta": meta.model_dump_json(exclude_none=True)},
+            headers={"Authorization": f"Bearer {token}", "Accept": "application/json, application/problem+json"},
+        ) as response:
+            body = _read(response, until)
+            return judge(response.status_code, response.headers, body)
+    except httpx.TimeoutException as error:
+        return Retry(f"no answer in time ({type(error).__name__})")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Retry(one_line(f"{type(error).__name__}: {error}"))
+
+
+def _read(response: httpx.Response, until: float) -> bytes:
+    """The answer's beginning: enough to understand it, whatever the server sends and however slowly."""
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) >= MAX_ANSWER_BYTES:
+            break
+        if time.monotonic() > until:
+            raise httpx.ReadTimeout("the answer drips")
+    return body[:MAX_ANSWER_BYTES]
+
+
+def judge(status: int, headers: httpx.Headers, body: bytes) -> Outcome:
+    """What an answer means for the picture."""
+    if 200 <= status < 300:
+        return _accepted(status, body)
+    problem = _problem(headers, body)
+    reason = f"{status} {_words(problem)}".strip()
+    if status in SERVER_BUSY:
+        return Retry(reason, after_seconds=retry_after(headers.get("retry-after")))
+    if status >= 500:
+        return Retry(reason, after_seconds=retry_after(headers.get("retry-after")), of_this_frame=True)
+    if status in SETUP_WRONG or status < 400 or _code(problem) in SETUP_PROBLEMS:
+        return Paused(reason, _remedy(status, headers))
+    return Refused(status, reason)
+
+
+def _accepted(status: int, body: bytes) -> Outcome:
+    """Only wardwatch's own words count as an acceptance: a hotel's login page also answers 200."""
+    try:
+        answer = read_message(SnapshotAccepted, body)
+    except InvalidInput:
+        return Paused(
+            f"{status}, but not in the words of a wardwatch server",
+            "look at --server: something else answers there, perhaps a proxy's login page",
+        )
+    return Delivered(answer.snapshot_id, answer.duplicate)
+
+
+def _remedy(status: int, headers: httpx.Headers) -> str:
+    if status in (401, 403):
+        return "give this device a valid token for this camera: wardwatch tokens add, then put it into --token-file"
+    if 300 <= status < 400:
+        return f"set --server to where it points: {one_line(headers.get('location', 'unknown'))}"
+    if status in (404, 409, 422):
+        return "look at --server, and at --camera: the server has no such camera in use for this token"
+    return "look at --server and at what stands between it and this device"
+
+
+def _problem(headers: httpx.Headers, body: bytes) -> dict[str, object]:
+    """The problem document (RFC 9457), empty if the answer is none."""
+    if "json" not in headers.get("content-type", ""):
+        return {}
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _code(problem: dict[str, object]) -> str:
+    """The tail of the problem's type: `camera-unknown` of `/problems/camera-unknown`."""
+    kind = problem.get("type")
+    return kind.rpartition("/")[2] if isinstance(kind, str) else ""
+
+
+def _words(problem: dict[str, object]) -> str:
+    """The server's own words, on one line."""
+    parts = (problem.get(key) for key in ("title", "detail", "remedy"))
+    return one_line("; ".join(part for part in parts if isinstance(part, str) and part))
+
+
+def retry_after(text: str | None, now: datetime | None = None) -> float | None:
+    """Seconds that a `Retry-After` header asks for (a number or a date), at most ten minutes; none if it is no such."""
+    if text is None:
+        return None
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return min(float(text), MAX_RETRY_AFTER_SECONDS)
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    seconds = (at - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -1,0 +1,179 @@
+"""What the agent is told: by flags, or by a YAML file with the flags' names (`token_file: …`); a flag wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from edge_agent.errors import SettingsInvalid
+from edge_agent.logs import redact
+from edge_agent.sources.folder import AfterSpooling
+from service.contracts import faults_of
+
+MAX_CONFIG_BYTES = 256 * 1024
+
+
+class AgentSettings(BaseModel):
+    """Settings of `wardwatch-edge camera`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+
+    server: str = Field(
+        title="Server", description="Scheme, host and port of the wardwatch server: https://ward.example.org"
+    )
+    token_file: Path = Field(
+        title="Token file", description="File with the device's token, readable by its owner only."
+    )
+    camera: str = Field(
+        min_length=1, max_length=64, title="Camera", description="The camera's code in its facility, or its id."
+    )
+    source: str = Field(
+        title="Source", description="folder:DIR, file:VIDEO, usb:N, rtsp://… or an MJPEG stream http://…"
+    )
+    spool: Path = Field(
+        title="Spool", description="SQLite file that holds pictures until the server has them. On a local disk."
+    )
+    source_credentials: Path | None = Field(
+        default=None,
+        title="Stream credentials",
+        description="File with one line user:password for a stream, so that it stands in no command line.",
+    )
+    cadence_seconds: float = Field(
+        alias="cadence",
+        default=300.0,
+        ge=0,
+        le=86_400,
+        title="Cadence",
+        description="Seconds between two pictures of a video or camera; 0: every one. A folder's files are all taken.",
+    )
+    follow: bool = Field(default=False, title="Follow", description="Wait for new files in the folder.")
+    after: AfterSpooling = Field(
+        default=AfterSpooling.KEEP,
+        title="After spooling",
+        description="What becomes of a folder's file once it is safe in the spool: keep, move (to spooled/), delete.",
+    )
+    until_empty: bool = Field(
+        default=False, title="Until empty", description="End when the source is exhausted and everything is sent."
+    )
+    give_up_after_seconds: float | None = Field(
+        alias="give_up_after",
+        default=None,
+        gt=0,
+        title="Give up",
+        description="With until_empty: end with status 1 when nothing could be sent for so long. Nothing is lost.",
+    )
+    start: str | None = Field(
+        default=None, title="Start of the video", description="Instant of a video's first picture, with its offset."
+    )
+    timezone: str | None = Field(
+        default=None, title="Time zone of EXIF", description="For EXIF times without an offset, like Asia/Shanghai."
+    )
+    max_spool_mb: int = Field(
+        default=2048, ge=1, le=1_048_576, title="Spool bound", description="Pictures held for this camera, MiB."
+    )
+    overflow: Literal["auto", "wait", "drop-oldest"] = Field(
+        default="auto",
+        title="When the spool is full",
+        description="wait: the source waits; drop-oldest: the oldest pictures give way, counted. auto: folders and "
+        "videos wait, cameras drop.",
+    )
+    max_image_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024, title="Largest picture", description="Bytes of a file."
+    )
+    jpeg_quality: int = Field(
+        default=90, ge=50, le=100, title="JPEG quality", description="Of pictures from videos and cameras."
+    )
+    ca_file: Path | None = Field(
+        default=None, title="Certificate authority", description="PEM file, where the server's certificate is private."
+    )
+    timeout_seconds: float = Field(
+        alias="timeout",
+        default=30.0,
+        gt=0,
+        le=600,
+        title="Timeout",
+        description="Seconds for one post, and for a camera to answer.",
+    )
+    retry_max_seconds: float = Field(
+        alias="retry_max",
+        default=60.0,
+        gt=0,
+        le=3600,
+        title="Longest pause",
+        description="Seconds between two attempts, at most.",
+    )
+    log: Literal["json", "text"] = Field(default="text", title="Log lines", description="On stderr: json or text.")
+
+    @field_validator("server")
+    @classmethod
+    def _server_is_an_origin(cls, text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise ValueError("no address") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or not text.isprintable():
+            raise ValueError("write scheme and host, like https://ward.example.org")
+        if parts.username or parts.password:
+            raise ValueError("leave credentials out: the token goes into the token file")
+        if parts.query or parts.fragment:
+            raise ValueError("leave out what follows the path")
+        return text.rstrip("/")
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                ZoneInfo(name)
+            except (OSError, ValueError, KeyError):
+                raise ValueError("no such time zone; write one like Asia/Shanghai") from None
+        return name
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> AgentSettings:
+        if self.follow and self.until_empty:
+            raise ValueError("follow never ends, until_empty does: choose one")
+        if self.give_up_after_seconds is not None and not self.until_empty:
+            raise ValueError("give_up_after goes with until_empty")
+        if self.until_empty and not self.source.startswith(("folder:", "file:")):
+            raise ValueError("until_empty goes with a folder or a file: a camera is never exhausted")
+        return self
+
+
+def load_settings(config: Path | None, flags: dict[str, Any]) -> AgentSettings:
+    """Settings of the file, over them the flags that were given (not none). Raises `SettingsInvalid` naming a field."""
+    values = {**(_read(config) if config is not None else {}), **{k: v for k, v in flags.items() if v is not None}}
+    try:
+        return AgentSettings.model_validate(values)
+    except ValidationError as error:
+        fault = faults_of(error)[0]
+        raise SettingsInvalid(
+            redact(fault.message),
+            field=None if fault.field == "message" else fault.field,
+            remedy="see wardwatch-edge camera --help",
+        ) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+        if len(text) > MAX_CONFIG_BYTES:
+            raise ValueError("it is too large for a configuration")
+        values = yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SettingsInvalid(
+            f"{path}: {redact(first)}", field="config", remedy="write YAML, one setting: value a line"
+        ) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise SettingsInvalid(f"{path} holds no settings", field="config", remedy="write one setting: value a line")
+    return values

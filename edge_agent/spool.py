@@ -1,0 +1,339 @@
+"""The durable queue between a camera and the server: what `put` returned from survives a power cut."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
+from edge_agent.frames import CapturedFrame, Origin, media_type
+from edge_agent.spool_schema import is_damage, open_file
+from service.contracts import SEQUENCE_MAX
+from service.kit.clock import utc
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`fresh` is false for a picture of a file that was spooled before: nothing was written."""
+
+    sequence: int
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledFrame:
+    """A picture waiting to be sent. `attempts`: how often the server answered it with an error of its own."""
+
+    sequence: int
+    captured_at: datetime
+    media_type: str
+    sha256: str
+    attempts: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a camera's part of the spool holds, in bytes of pictures."""
+
+    waiting: int
+    refused: int
+    waiting_frames: int
+    refused_frames: int
+
+
+class OverflowPolicy(Protocol):
+    """What happens when there is no room for one more picture."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Bytes of pictures, waiting and refused, that a camera may hold."""
+        ...
+
+    @property
+    def drops(self) -> bool:
+        """Whether older pictures give way; otherwise `put` raises `SpoolFull` and the source waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DropOldest:
+    """The oldest pictures give way, those refused first: for a live camera, whose present cannot wait."""
+
+    max_bytes: int
+    drops: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HoldSource:
+    """The source waits: for folders and files, which keep what was not taken. Refused pictures still give way."""
+
+    max_bytes: int
+    drops: bool = False
+
+
+class Spool:
+    """One camera's queue in a spool file. Safe for a capturing and a sending thread at once.
+
+    Several cameras, in one agent each, may share a file.
+    """
+
+    def __init__(self, path: Path, camera: str, policy: OverflowPolicy, *, first_sequence: int = 0) -> None:
+        """Raises `SpoolUnusable`. A damaged file is set aside (`rescued_from`) and what it still held is taken over."""
+        self.path = path
+        self.camera = camera
+        self._policy = policy
+        self._lock = threading.RLock()
+        self._sending: int | None = None
+        self.arrived = threading.Event()
+        self._connection, self.rescued_from = open_file(path)
+        with self._transaction():
+            self._connection.execute("INSERT OR IGNORE INTO camera VALUES (?, ?)", (camera, first_sequence))
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the file back. What is in it stays."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    raise SpoolDamaged(
+                        f"{self.path}: {error}", field="spool", remedy="start the agent again: it rescues what it can"
+                    ) from error
+                raise
+
+    # --- from the source -------------------------------------------------------------------------------------------
+
+    def knows(self, origin: Origin) -> bool:
+        """Whether this very file, by name, size and time of change, was spooled before."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT 1 FROM taken WHERE camera = ? AND name = ? AND size = ? AND modified_ns = ?",
+                (self.camera, origin.name, origin.size, origin.modified_ns),
+            ).fetchone()
+        return row is not None
+
+    def put(self, frame: CapturedFrame) -> Taken:
+        """Make `frame` durable and give it the next sequence. A file that was spooled before keeps its sequence.
+
+        Raises `SpoolFull` when the policy is to wait, `sqlite3.OperationalError` when the disk is full or failing.
+        """
+        sha256 = hashlib.sha256(frame.data).hexdigest()
+        captured_at = utc(frame.captured_at).isoformat()
+        with self._transaction() as connection:
+            known = self._taken_as(connection, frame.origin, sha256, captured_at)
+            if known is not None:
+                return Taken(known, fresh=False)
+            self._make_room(connection, len(frame.data))
+            sequence = self._next_sequence(connection)
+            spooled_at = datetime.now(UTC).isoformat()
+            row = (self.camera, sequence, captured_at, spooled_at, media_type(frame.data), sha256, len(frame.data))
+            connection.execute(
+                "INSERT INTO frame (camera, sequence, captured_at, spooled_at, media_type, sha256, size, image) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (*row, frame.data),
+            )
+            if frame.origin is not None:
+                self._mark_taken(connection, frame.origin, sha256, captured_at, sequence)
+            self._count(connection, "captured")
+        self.arrived.set()
+        return Taken(sequence, fresh=True)
+
+    def forget(self, origin: Origin) -> None:
+        """The file is gone from its folder: a later one of the same name is another picture."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM taken WHERE camera = ? AND name = ?", (self.camera, origin.name))
+
+    def _taken_as(
+        self, connection: sqlite3.Connection, origin: Origin | None, sha256: str, captured_at: str
+    ) -> int | None:
+        """The sequence of this picture if it was spooled before: same name, bytes and instant, perhaps touched since.
+
+        The same bytes at another instant are another picture: a frozen camera must stay visible.
+        """
+        if origin is None:
+            return None
+        row = connection.execute(
+            "SELECT sequence FROM taken WHERE camera = ? AND name = ? AND sha256 = ? AND captured_at = ?",
+            (self.camera, origin.name, sha256, captured_at),
+        ).fetchone()
+        if row is None:
+            return None
+        self._mark_taken(connection, origin, sha256, captured_at, int(row[0]))
+        return int(row[0])
+
+    def _mark_taken(
+        self, connection: sqlite3.Connection, origin: Origin, sha256: str, captured_at: str, sequence: int
+    ) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO taken (camera, name, sha256, captured_at, size, modified_ns, sequence) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.camera, origin.name, sha256, captured_at, origin.size, origin.modified_ns, sequence),
+        )
+
+    def _next_sequence(self, connection: sqlite3.Connection) -> int:
+        (sequence,) = connection.execute(
+            "UPDATE camera SET next_sequence = next_sequence + 1 WHERE camera = ? RETURNING next_sequence - 1",
+            (self.camera,),
+        ).fetchone()
+        if sequence > SEQUENCE_MAX:
+            raise SpoolUnusable(f"camera {self.camera} has used up its sequences", remedy="register it as a new camera")
+        return int(sequence)
+
+    def _make_room(self, connection: sqlite3.Connection, size: int) -> None:
+        room = self._room(connection)
+        excess = room.waiting + room.refused + size - self._policy.max_bytes
+        if excess <= 0:
+            return
+        if not self._policy.drops and room.waiting_frames and excess > room.refused:
+            raise SpoolFull(
+                f"{self.path} holds {room.waiting} bytes for {self.camera}, the bound is {self._policy.max_bytes}",
+                remedy="bring the server back, or raise --max-spool-mb",
+            )
+        for state in ("refused", "waiting") if self._policy.drops else ("refused",):
+            excess -= self._drop_oldest(connection, state, excess)
+            if excess <= 0:
+                return
+        # What is left over is the frame being sent, or one picture larger than the bound: better kept than lost.
+
+    def _drop_oldest(self, connection: sqlite3.Connection, state: str, excess: int) -> int:
+        """Delete the oldest frames of `state` until `excess` bytes are free; returns the bytes freed."""
+        freed, gone = 0, []
+        rows = connection.execute(
+            "SELECT id, sequence, size FROM frame WHERE camera = ? AND state = ? ORDER BY sequence",
+            (self.camera, state),
+        )
+        for number, sequence, size in rows:
+            if freed >= excess:
+                break
+            if sequence != self._sending:
+                gone.append((number,))
+                freed += size
+        connection.executemany("DELETE FROM frame WHERE id = ?", gone)
+        if gone:
+            self._count(connection, f"dropped.oldest_{state}", len(gone))
+        return freed
+
+    # --- to the server ---------------------------------------------------------------------------------------------
+
+    def oldest(self, now: float | None = None) -> SpooledFrame | None:
+        """The waiting frame with the lowest sequence that may be tried now, or none. It is not dropped meanwhile.
+
+        `now`: seconds since 1970, by default the machine's. A picture whose bytes changed on the disk is put among the
+        refused and passed over.
+        """
+        moment = time.time() if now is None else now
+        while True:
+            with self._lock:
+                row = self._connection.execute(
+                    "SELECT sequence, captured_at, media_type, sha256, attempts, image FROM frame "
+                    "WHERE camera = ? AND state = 'waiting' AND not_before <= ? ORDER BY sequence LIMIT 1",
+                    (self.camera, moment),
+                ).fetchone()
+                self._sending = None if row is None else int(row[0])
+            if row is None:
+                return None
+            frame = SpooledFrame(row[0], datetime.fromisoformat(row[1]), row[2], row[3], row[4], row[5])
+            if hashlib.sha256(frame.data).hexdigest() == frame.sha256:
+                return frame
+            self.refuse(frame.sequence, status=0, reason="the picture was damaged on the device's disk")
+
+    def delivered(self, sequence: int, *, duplicate: bool) -> None:
+        """The server has the frame: forget it. Twice, or for one dropped meanwhile, is harmless."""
+        with self._transaction() as connection:
+            cursor = connection.execute("DELETE FROM frame WHERE camera = ? AND sequence = ?", (self.camera, sequence))
+            self._sending = None
+            if cursor.rowcount:
+                self._count(connection, "duplicate" if duplicate else "delivered")
+                self._note(connection, "last_delivered_at", datetime.now(UTC).isoformat())
+
+    def refuse(self, sequence: int, *, status: int, reason: str) -> None:
+        """The server will never take the frame: keep it aside with the reason, so that a person can look."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE frame SET state = 'refused', refused_status = ?, last_error = ?, attempts = attempts + 1 "
+                "WHERE camera = ? AND sequence = ?",
+                (status, reason, self.camera, sequence),
+            )
+            self._sending = None
+            self._count(connection, "refused")
+
+    def postpone(self, sequence: int, *, error: str, counts: bool, not_before: float = 0.0) -> None:
+        """The frame could not be sent now. `counts`: the server answered this frame with an error of its own.
+
+        `not_before`: seconds since 1970 before which others go first.
+        """
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE frame SET attempts = attempts + ?, last_error = ?, not_before = ? "
+                "WHERE camera = ? AND sequence = ?",
+                (1 if counts else 0, error, not_before, self.camera, sequence),
+            )
+            self._sending = None
+            self._count(connection, "retried")
+
+    # --- of itself -------------------------------------------------------------------------------------------------
+
+    def room(self) -> Room:
+        """What is held now."""
+        with self._lock:
+            return self._room(self._connection)
+
+    def _room(self, connection: sqlite3.Connection) -> Room:
+        sums = {"waiting": (0, 0), "refused": (0, 0)}
+        for state, size, count in connection.execute(
+            "SELECT state, bytes, frames FROM room WHERE camera = ?", (self.camera,)
+        ):
+            sums[state] = (size, count)
+        return Room(sums["waiting"][0], sums["refused"][0], sums["waiting"][1], sums["refused"][1])
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to a counter that survives restarts."""
+        with self._transaction() as connection:
+            self._count(connection, name, by)
+
+    def note(self, name: str, value: str) -> None:
+        """Write down a current state, with the time, for `wardwatch-edge status`."""
+        with self._transaction() as connection:
+            self._note(connection, name, value)
+
+    def _count(self, connection: sqlite3.Connection, name: str, by: int = 1) -> None:
+        connection.execute(
+            "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
+            (self.camera, name, by),
+        )
+
+    def _note(self, connection: sqlite3.Connection, name: str, value: str) -> None:
+        connection.execute(
+            "INSERT INTO note VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, at = excluded.at",
+            (self.camera, name, value, datetime.now(UTC).isoformat()),
+        )

@@ -1,0 +1,131 @@
+"""`wardwatch evaluate faces|ward FOLDER`: measure a model pack on labelled pictures."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from service.kit.errors import WardwatchError
+from service.kit.statistics import Rate
+from service.vision import Pack, ReadingPolicy, load_pack
+from service.vision.evaluate import Area, FaceReport, WardReport, evaluate_faces, evaluate_ward
+
+evaluate_app = typer.Typer(
+    help="Measure a model pack on labelled pictures · 在标注图片上评测模型包", no_args_is_help=True
+)
+
+Folder = Annotated[Path, typer.Argument(help="Folder of labelled pictures · 标注图片文件夹")]
+PackFolder = Annotated[
+    Path | None, typer.Option("--pack", help="Model pack folder; the default pack if left out · 模型包文件夹")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table · 输出 JSON")]
+
+
+@evaluate_app.command("faces")
+def faces_command(
+    folder: Folder,
+    pack: PackFolder = None,
+    as_json: AsJson = False,
+    threshold: Annotated[
+        float | None, typer.Option(min=-1.0, max=1.0, help="Cosine of a match; the pack's own if left out · 相似度阈值")
+    ] = None,
+) -> None:
+    """1:1 verification errors on FOLDER/<person>/<picture> · 人脸 1:1 比对误差"""
+    with _one_line_errors():
+        with _progress("faces · 人脸", as_json) as step:
+            report = evaluate_faces(folder, _pack(pack), threshold, step)
+        _print(report.to_json(), _faces_table(report), as_json)
+
+
+@evaluate_app.command("ward")
+def ward_command(folder: Folder, pack: PackFolder = None, as_json: AsJson = False) -> None:
+    """Occupancy and face recall on FOLDER/labels.csv and FOLDER/images · 床位占用与人脸检出"""
+    with _one_line_errors():
+        with _progress("beds · 床位", as_json) as step:
+            report = evaluate_ward(folder, _pack(pack), ReadingPolicy(), step)
+        _print(report.to_json(), _ward_table(report), as_json)
+
+
+def _pack(folder: Path | None) -> Pack:
+    models = Path(os.environ.get("WARDWATCH_MODELS_DIR", "models"))
+    return load_pack(folder or models / "wardwatch-default")
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except WardwatchError as error:
+        Console(stderr=True, highlight=False).print(error.line(), style="red", markup=False)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    if quiet:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print(values: dict[str, object], table: Table, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+    else:
+        Console().print(table)
+
+
+def _faces_table(report: FaceReport) -> Table:
+    table = _table(f"{report.model_id} {report.pack_hash[:12]}")
+    _line(table, "people · 人数", str(report.people))
+    _rate(table, "failure_to_enrol · 注册失败率", report.failure_to_enrol)
+    _line(table, "threshold · 阈值", f"{report.threshold:.3f}")
+    _rate(table, "fnmr_at_threshold · 错误拒绝率", report.fnmr_at_threshold)
+    _rate(table, "fmr_at_threshold · 错误接受率", report.fmr_at_threshold)
+    _rate(table, f"fnmr_at_fmr_1e-3 (≥ {report.threshold_at_fmr:.3f})", report.fnmr_at_fmr)
+    _line(table, "d'", "-" if report.separation is None else f"{report.separation:.2f}")
+    return table
+
+
+def _ward_table(report: WardReport) -> Table:
+    table = _table(f"{report.model_id} {report.pack_hash[:12]}")
+    _line(table, "beds · 床位", f"{report.beds} ({report.occupied} occupied · 有人)")
+    _area(table, "auc", report.auc)
+    _rate(table, f"precision · 精确率 (≥ {report.threshold})", report.precision)
+    _rate(table, f"recall · 召回率 (≥ {report.threshold})", report.recall)
+    _rate(table, f"uncertain · 不确定 ({report.absent_below} – {report.threshold})", report.uncertain)
+    _rate(table, "face_recall · 人脸检出率", report.face_recall)
+    return table
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("metric · 指标", "value · 值", "95% low · 下限", "95% high · 上限", "of · 分母"):
+        table.add_column(name, justify="left" if name.startswith("metric") else "right")
+    return table
+
+
+def _line(table: Table, name: str, value: str) -> None:
+    table.add_row(name, value, "", "", "")
+
+
+def _rate(table: Table, name: str, rate: Rate) -> None:
+    value = "-" if rate.value is None else f"{rate.value:.4f}"
+    table.add_row(name, value, f"{rate.low:.4f}", f"{rate.high:.4f}", f"{rate.hits} / {rate.trials}")
+
+
+def _area(table: Table, name: str, area: Area) -> None:
+    value = "-" if area.value is None else f"{area.value:.4f}"
+    table.add_row(name, value, f"{area.low:.4f}", f"{area.high:.4f}", "")

@@ -1,0 +1,43 @@
+"""All commands put together."""
+
+from __future__ import annotations
+
+import typer
+
+from service.cli.census import census_app
+from service.cli.demo import demo
+from service.cli.doctor import doctor
+from service.cli.enrol import enrol
+from service.cli.evaluate import evaluate_app
+from service.cli.evidence import evidence_app
+from service.cli.facility import facility_app
+from service.cli.migrate import migrate
+from service.cli.models import models_app
+from service.cli.purge import purge
+from service.cli.serve import serve, work
+from service.cli.simulate import simulate
+from service.cli.tokens import tokens_app
+from service.cli.users import users_app
+
+app = typer.Typer(
+    name="wardwatch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Is the admitted patient in the bed? Server and tools.",
+)
+app.command("demo")(demo)
+app.command("serve")(serve)
+app.command("worker")(work)
+app.command("migrate")(migrate)
+app.command("doctor")(doctor)
+app.command("enrol")(enrol)
+app.command("simulate")(simulate)
+app.command("purge")(purge)
+app.add_typer(models_app, name="models")
+app.add_typer(facility_app, name="facility")
+app.add_typer(census_app, name="census")
+app.add_typer(users_app, name="users")
+app.add_typer(tokens_app, name="tokens")
+app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(evidence_app, name="evidence")

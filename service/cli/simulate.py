@@ -1,0 +1,217 @@
+"""`wardwatch simulate`: drive a scenario through a running server and compare the result with the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from service import access
+from service.cli.console import installation, operator
+from service.facilities import apply_layout, facility_by_code, find_camera, find_facility
+from service.kit.errors import Conflict, InvalidInput
+from service.platform.context import Context
+from service.platform.settings import get_settings
+from service.simulator import (
+    DRIVER_SCOPES,
+    Advance,
+    Api,
+    Credentials,
+    Driver,
+    Person,
+    Results,
+    RunReport,
+    Scenario,
+    StudioSetup,
+    layout,
+    local,
+    read_credentials,
+    read_results,
+    read_scenario,
+    results_printout,
+    write_secret,
+)
+from service.vision.packs import TestPictures, fetch_test_pictures
+
+SAMPLE_PICTURES = 400
+Language = Annotated[Literal["en", "zh"], typer.Option(help="Of findings and headings: en or zh.")]
+
+
+def simulate(
+    scenario: Annotated[Path, typer.Argument(help="Scenario file; docs/simulator.md lists the keys.")],
+    server: Annotated[str, typer.Option(help="Address of a running server.")] = "http://127.0.0.1:8765",
+    token_file: Annotated[Path, typer.Option(help="Credentials; written by --prepare.")] = Path("simulation.json"),
+    prepare: Annotated[
+        bool,
+        typer.Option("--prepare", help="On the server's machine: make the facility and its accounts, and stop."),
+    ] = False,
+    language: Language = "en",
+    sample: Annotated[int, typer.Option(min=1, help="Pictures whose bed states are compared.")] = SAMPLE_PICTURES,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+) -> None:
+    """Drive a scenario through a running server by its real camera agents and its API, then compare with the truth.
+
+    First, once, with the server's settings: `wardwatch simulate SCENARIO --prepare`. Status 1: truth and result differ.
+    """
+    story = read_scenario(scenario)
+    if prepare:
+        with installation() as context:
+            write_secret(token_file, credentials_for(context, story).model_dump_json(indent=2))
+        _say(f"{story.facility.code} is made; credentials are in {token_file}")
+        return
+    settings = get_settings()
+    pictures = fetch_test_pictures(settings.cache_dir, mirror=settings.models_mirror)
+    credentials = read_credentials(token_file)
+    with tempfile.TemporaryDirectory(prefix="wardwatch-") as folder:
+        report = drive(studio_setup(scenario, story, pictures), server, credentials, Path(folder), quiet=as_json)
+    results = results_of(story, report, server, credentials, language, sample)
+    show(results, report, language, as_json=as_json)
+    if not results.comparison.holds:
+        raise typer.Exit(1)
+
+
+def credentials_for(context: Context, scenario: Scenario) -> Credentials:
+    """Makes the scenario's facility, its accounts and tokens. Raises `Conflict` when the facility exists already."""
+    now, actor = context.clock.now(), operator()
+    passwords = {name: secrets.token_urlsafe(18) for name in ("nurse", "inspector")}
+    with context.database.transaction() as session:
+        if find_facility(session, scenario.facility.code) is not None:
+            raise Conflict(
+                f"there is already a facility {scenario.facility.code}",
+                field="facility.code",
+                remedy="use a fresh installation for a simulation, or another code in the scenario",
+            )
+        apply_layout(session, layout(scenario), now, actor=actor)
+        place = facility_by_code(session, scenario.facility.code)
+        for name, role in (("nurse", access.Role.WARD_STAFF), ("inspector", access.Role.INSPECTOR)):
+            user = access.add_user(session, f"{place.code}.{name}", passwords[name], actor=actor, now=now)
+            access.grant_role(session, user, role, place.id, actor=actor, now=now)
+        scopes = [access.Permission(scope) for scope in DRIVER_SCOPES]
+        _, driver = access.new_token(session, "simulation", facility_id=place.id, scopes=scopes, actor=actor, now=now)
+        cameras = {}
+        for camera in scenario.cameras:
+            found = find_camera(session, place.id, camera.code)
+            _, cameras[camera.code] = access.new_token(
+                session,
+                f"camera {camera.code}",
+                facility_id=place.id,
+                scopes=(access.Permission.SNAPSHOTS_POST, access.Permission.CONFIG_READ),
+                camera_id=found.id if found else None,
+                actor=actor,
+                now=now,
+            )
+    people = {name: Person(username=f"{scenario.facility.code}.{name}", password=passwords[name]) for name in passwords}
+    return Credentials(driver=driver, cameras=cameras, **people)
+
+
+def studio_setup(file: Path, scenario: Scenario, pictures: TestPictures) -> StudioSetup:
+    """What rendering needs. The catalogue of faces lies beside the scenario, or where the project keeps its own."""
+    catalogue = file.parent / "faces.yaml"
+    if not catalogue.exists():
+        raise InvalidInput(f"{catalogue} is missing", field="scenario", remedy="keep faces.yaml beside the scenario")
+    return StudioSetup(scenario, catalogue.read_text(encoding="utf-8"), picture_paths(pictures))
+
+
+def picture_paths(pictures: TestPictures) -> Mapping[str, Path]:
+    """The fetched photographs by the keys of the catalogue of faces."""
+    return {
+        "group-1927": pictures.group_1927,
+        "group-colour": pictures.bundled,
+        "portrait-colour": pictures.astronaut,
+    }
+
+
+def drive(setup: StudioSetup, server: str, credentials: Credentials, folder: Path, *, quiet: bool = False) -> RunReport:
+    """Runs the scenario with a progress bar."""
+    driver = Driver(setup, server, credentials, folder)
+    try:
+        with _bar(quiet) as (progress, task):
+
+            def tell(advance: Advance) -> None:
+                when = local(setup.scenario, advance.event_time)
+                note = f" [yellow]{advance.note}[/]" if advance.note else ""
+                progress.update(
+                    task,
+                    total=advance.of_pictures,
+                    completed=advance.pictures,
+                    description=f"{when:%a %d %b %H:%M}{note}",
+                )
+
+            return driver.run(tell)
+    finally:
+        driver.close()
+
+
+def results_of(
+    scenario: Scenario, report: RunReport, server: str, credentials: Credentials, language: str, sample: int
+) -> Results:
+    """Reads the results over the API."""
+    api = Api(server, token=credentials.driver)
+    try:
+        return read_results(scenario, report, api, language, sample=sample)
+    finally:
+        api.close()
+
+
+def show(results: Results, report: RunReport, language: str, *, as_json: bool) -> None:
+    """Prints the results."""
+    if as_json:
+        Console(soft_wrap=True, highlight=False, markup=False).print(json.dumps(_document(results, report)))
+        return
+    console = _console()
+    console.print(results_printout(results, language))
+    rate = report.pictures / report.seconds if report.seconds else 0.0
+    console.print(
+        f"{report.pictures} pictures in {report.seconds:.0f} s ({rate:.1f}/s), {report.late} of them delivered late, "
+        f"{report.looks} looks by people",
+        style="dim",
+    )
+
+
+def _document(results: Results, report: RunReport) -> dict[str, Any]:
+    comparison = results.comparison
+    return {
+        "rates": [asdict(rate) for rate in results.rates],
+        "findings": [asdict(finding) for finding in results.findings],
+        "bed_states_right": comparison.beds.right.value,
+        "presence_right": comparison.checks.right.value,
+        "presence": {f"{truth} -> {state}": n for (truth, state), n in sorted(comparison.checks.counts.items())},
+        "beds": {f"{truth} -> {state}": n for (truth, state), n in sorted(comparison.beds.counts.items())},
+        "problems": list(comparison.problems),
+        "pictures": report.pictures,
+        "late": report.late,
+        "looks": report.looks,
+        "seconds": round(report.seconds, 1),
+    }
+
+
+@contextmanager
+def _bar(quiet: bool) -> Iterator[tuple[Progress, Any]]:
+    columns = (
+        TextColumn("[progress.description]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
+        yield progress, progress.add_task("opening the books", total=None)
+
+
+def _console() -> Console:
+    """As wide as the tables need: a file or a pipe has no width of its own."""
+    console = Console(highlight=False)
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=140)
+
+
+def _say(line: str) -> None:
+    Console(soft_wrap=True, markup=False, highlight=False).print(line)

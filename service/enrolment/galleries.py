@@ -1,0 +1,113 @@
+"""What may be compared: galleries held in memory, and since when a patient may be judged at all."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+
+import numpy as np
+from sqlmodel import Session, col, select
+
+from service.enrolment.consent import consent_states
+from service.enrolment.pack import opened_pack
+from service.enrolment.stamp import stamp_of
+from service.enrolment.tables import FaceTemplate
+from service.enrolment.templates import is_proven, open_templates, proven_clause, templates_of_facility
+from service.platform.context import Context
+from service.platform.crypto import KeyRing
+from service.vision import Gallery
+
+_FACILITIES_HELD = 64
+
+
+class _HeldGalleries:
+    """The newest gallery of each facility and pack, by its stamp. Safe for several threads.
+
+    The stamp is random and read in the same transaction as the rows, so an entry cannot hold what was rolled back
+    under a stamp that anybody else will see.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[str, str], tuple[str, Gallery]] = OrderedDict()
+
+    def get(self, facility_id: str, pack_hash: str, stamp: str) -> Gallery | None:
+        with self._lock:
+            held = self._held.get((facility_id, pack_hash))
+            if held is None or held[0] != stamp:
+                return None
+            self._held.move_to_end((facility_id, pack_hash))
+            return held[1]
+
+    def put(self, facility_id: str, pack_hash: str, stamp: str, gallery: Gallery) -> None:
+        with self._lock:
+            self._held[(facility_id, pack_hash)] = (stamp, gallery)
+            self._held.move_to_end((facility_id, pack_hash))
+            while len(self._held) > _FACILITIES_HELD:
+                self._held.popitem(last=False)
+
+
+_galleries = _HeldGalleries()
+
+
+def gallery(context: Context, session: Session, facility_id: str) -> Gallery:
+    """The facility's proven templates of the current pack, of patients whose consent stands. Keys are patient ids.
+
+    A patient without a proven reference is not in it: a resemblance to an unproven picture says nothing about anybody.
+    Raises `PackUnusable` when there is no pack.
+    """
+    pack = opened_pack(context)
+    return gallery_of_pack(
+        context.keys, session, facility_id, pack_hash=pack.pack_hash, dimension=pack.embedding_dimension
+    )
+
+
+def gallery_of_pack(keys: KeyRing, session: Session, facility_id: str, *, pack_hash: str, dimension: int) -> Gallery:
+    """As `gallery`, for a pack known by its hash and the length of its embeddings."""
+    stamp = stamp_of(session, facility_id)
+    held = _galleries.get(facility_id, pack_hash, stamp)
+    if held is None:
+        held = _build(keys, session, facility_id, pack_hash, dimension)
+        if stamp:
+            _galleries.put(facility_id, pack_hash, stamp, held)
+    return held
+
+
+def reference_since(session: Session, facility_id: str, *, pack_hash: str | None = None) -> dict[str, datetime]:
+    """Patient id -> event time from which the patient may be judged; absent means `no_reference`.
+
+    The first proven template counts, also when a later one superseded it (a revoked one was wrong, and counts no more),
+    as long as an active proven one and a standing consent exist. With `pack_hash`, the active one must be of that pack:
+    whoever was enrolled only with another pack cannot be recognised now, so must not be judged.
+    """
+    consents = consent_states(session, facility_id)
+    active_query = select(FaceTemplate.patient_id).where(
+        FaceTemplate.facility_id == facility_id, col(FaceTemplate.sealed).is_not(None), proven_clause()
+    )
+    if pack_hash is not None:
+        active_query = active_query.where(FaceTemplate.pack_hash == pack_hash)
+    active = set(session.exec(active_query))
+    since: dict[str, datetime] = {}
+    rows = session.exec(
+        select(FaceTemplate.patient_id, FaceTemplate.effective_from, FaceTemplate.revoked_cause).where(
+            FaceTemplate.facility_id == facility_id, proven_clause()
+        )
+    )
+    for patient_id, effective_from, cause in rows:
+        if patient_id in active and consents.get(patient_id) == "given" and cause in (None, "superseded"):
+            since[patient_id] = min(effective_from, since.get(patient_id, effective_from))
+    return since
+
+
+def _build(keys: KeyRing, session: Session, facility_id: str, pack_hash: str, dimension: int) -> Gallery:
+    consents = consent_states(session, facility_id)
+    rows = [
+        row
+        for row in templates_of_facility(session, facility_id, pack_hash)
+        if is_proven(row) and consents.get(row.patient_id) == "given"
+    ]
+    if not rows:
+        return Gallery.empty(dimension)
+    opened = open_templates(keys, rows)
+    return Gallery(tuple(item.patient_id for item in opened), np.stack([item.vector for item in opened]))

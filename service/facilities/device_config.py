@@ -1,0 +1,43 @@
+"""What a camera box is told: its zones and how often to send."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from sqlmodel import Session
+
+from service.contracts import CameraOut, DeviceConfig, ZoneOut
+from service.facilities.repository import beds_of_ward, facility_by_id, ward_by_id, zones_of_camera
+from service.facilities.tables import Camera
+
+
+def device_config(session: Session, camera: Camera, at: datetime) -> DeviceConfig:
+    """The camera's configuration at event time `at`; its version is a hash of everything else in it."""
+    ward = ward_by_id(session, camera.ward_id)
+    codes = {bed.id: bed.code for bed in beds_of_ward(session, ward.id)}
+    config = DeviceConfig(
+        version="",
+        cadence_seconds=camera.cadence_seconds,
+        camera=CameraOut(
+            camera_id=camera.id,
+            code=camera.code,
+            name=camera.name,
+            facility_code=facility_by_id(session, camera.facility_id).code,
+            ward_code=ward.code,
+        ),
+        zones=tuple(
+            ZoneOut(
+                zone_id=zone.id,
+                bed_id=zone.bed_id,
+                bed_code=codes.get(zone.bed_id, ""),
+                polygon=[(float(x), float(y)) for x, y in zone.polygon],
+                head_edge=zone.head_edge,
+                version=zone.version,
+            )
+            for zone in zones_of_camera(session, camera.id, at)
+        ),
+    )
+    body = json.dumps(config.model_dump(mode="json", exclude={"version"}), sort_keys=True)
+    return config.model_copy(update={"version": hashlib.sha256(body.encode()).hexdigest()[:16]})

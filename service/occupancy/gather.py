@@ -1,0 +1,260 @@
+"""The facts of many checks at once, with a handful of queries however many beds there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from service.admissions import FOREVER, AdmissionRecord, active_admissions
+from service.enrolment import exempt_patients, reference_since
+from service.facilities import Facility, beds_of_facility, wards_of_facility
+from service.kit.intervals import Interval
+from service.occupancy.asking import OpenRequest
+from service.occupancy.looks import Look, LookResult
+from service.occupancy.outcome import CheckFacts
+from service.occupancy.policy import PresencePolicy, policy_of
+from service.occupancy.repository import asked_ids, looks_on, requests_between
+from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
+from service.occupancy.tables import DirectedCheck
+from service.occupancy.timeline import Observation, observe
+from service.occupancy.windows import Window, is_due
+from service.sightings import Reading, Sighting, readings, sightings_of
+from service.vision import BedState
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A facility with what judging needs of it."""
+
+    facility: Facility
+    policy: PresencePolicy
+    zone: ZoneInfo
+
+
+def place_of(facility: Facility) -> Place:
+    """The facility with its policy and its local time. Raises `InvalidInput` for a policy that is not valid."""
+    return Place(facility, policy_of(facility.policy), ZoneInfo(facility.timezone))
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionChecks:
+    """One admission's checks to be judged, and the request to look that may still be open from before them."""
+
+    stay: Stay
+    checks: tuple[CheckFacts, ...]
+    earlier: OpenRequest | None
+
+
+def gather(
+    session: Session,
+    place: Place,
+    windows: Sequence[Window],
+    watermark: datetime,
+    only: Collection[str] | None = None,
+) -> tuple[AdmissionChecks, ...]:
+    """The facts of every check due in `windows`; of these admissions only, if given."""
+    if not windows:
+        return ()
+    span = Interval(windows[0].span.start, max(window.span.end for window in windows))
+    records = active_admissions(session, place.facility.id, span)
+    stays = stays_of(session, place, records)
+    due = [
+        (stay, [window for window in windows if is_due(stay, window, place.policy)])
+        for stay in stays
+        if only is None or stay.admission_id in only
+    ]
+    seen = _Seen.load(session, place, windows, due)
+    requests = _Requests.load(session, place, span)
+    late = _late_sightings(session, place, windows, due, requests.looks)
+    admitted = {window.due_at: _admitted(stays, window) for window in windows}
+    return tuple(
+        AdmissionChecks(
+            stay,
+            tuple(
+                CheckFacts(
+                    stay=stay,
+                    window=window,
+                    observations=seen.observations(stay, window),
+                    sightings=seen.sightings(stay, window) + late.get((stay.admission_id, window.due_at), ()),
+                    looks=requests.looks.get(stay.admission_id, ()),
+                    admitted_now=admitted[window.due_at],
+                    watermark=watermark,
+                )
+                for window in wanted
+            ),
+            requests.earlier(stay, windows[0]),
+        )
+        for stay, wanted in due
+        if wanted
+    )
+
+
+def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord]) -> tuple[Stay, ...]:
+    """The admissions as checks see them."""
+    facility_id = place.facility.id
+    wards = {ward.id: ward for ward in wards_of_facility(session, facility_id)}
+    beds = {bed.id: wards[bed.ward_id] for bed in beds_of_facility(session, facility_id)}
+    since, exempt = reference_since(session, facility_id), exempt_patients(session, facility_id)
+    return tuple(
+        Stay(
+            admission_id=record.admission_id,
+            admission_no=record.admission_no,
+            patient_id=record.patient_id,
+            category=record.category,
+            admitted_at=record.admitted_at,
+            discharged_at=record.discharged_at,
+            placements=tuple(
+                Placement(bed_id, beds[bed_id].id, held, beds[bed_id].presence_scope == "ward")
+                for bed_id, held in record.assignments
+                if bed_id in beds
+            ),
+            leaves=tuple(Leave(leave.interval, leave.signed_at) for leave in record.leaves),
+            activities=tuple(_activity(record, kind, away, place) for kind, away in record.off_ward),
+            reference_since=since.get(record.patient_id),
+            exempt=record.patient_id in exempt,
+        )
+        for record in records
+    )
+
+
+def _activity(record: AdmissionRecord, kind: str, away: Interval, place: Place) -> Activity:
+    is_open = away.end >= (record.discharged_at or FOREVER)
+    return unfinished(kind, away.start, place.policy) if is_open else Activity(kind, away)
+
+
+def _admitted(stays: Sequence[Stay], window: Window) -> frozenset[str]:
+    span = window.span
+    return frozenset(
+        stay.patient_id
+        for stay in stays
+        if stay.admitted_at < span.end and (stay.discharged_at is None or stay.discharged_at > span.start)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The readings of the windows, by bed and by who was recognised; and of beds whose occupant may still be known
+    from before, the readings of the time before."""
+
+    policy: PresencePolicy
+    by_bed: dict[tuple[datetime, str], list[Reading]]
+    by_patient: dict[tuple[datetime, str], list[Sighting]]
+
+    @classmethod
+    def load(
+        cls, session: Session, place: Place, windows: Sequence[Window], due: Sequence[tuple[Stay, list[Window]]]
+    ) -> _Seen:
+        seen = cls(place.policy, defaultdict(list), defaultdict(list))
+        for window in windows:
+            for reading in readings(session, place.facility.id, None, [window.span]):
+                seen.by_bed[window.due_at, reading.bed_id].append(reading)
+                if reading.recognised_patient_id is not None:
+                    seen.by_patient[window.due_at, reading.recognised_patient_id].append(_sighting(reading))
+        for window in windows:
+            beds = {
+                placement.bed_id
+                for stay, wanted in due
+                if window in wanted and (window.due_at, stay.patient_id) not in seen.by_patient
+                for placement in stay.placements_in(window.span)
+                if seen.has_unidentified(window, placement.bed_id)
+            }
+            if beds:
+                seen.add_before(session, place, window, beds)
+        return seen
+
+    def has_unidentified(self, window: Window, bed_id: str) -> bool:
+        doubtful = (BedState.UNIDENTIFIED, BedState.OTHER_PERSON)
+        return any(reading.state in doubtful for reading in self.by_bed.get((window.due_at, bed_id), ()))
+
+    def add_before(self, session: Session, place: Place, window: Window, beds: Collection[str]) -> None:
+        before = Interval(window.span.start - place.policy.lookback, window.span.start)
+        for reading in readings(session, place.facility.id, beds, [before]):
+            if reading.captured_at < window.span.start:
+                self.by_bed[window.due_at, reading.bed_id].append(reading)
+
+    def observations(self, stay: Stay, window: Window) -> tuple[Observation, ...]:
+        """Of each bed, while the stay held it. Two beds' readings never share an instant but at a transfer."""
+        whole = Interval(window.span.start - self.policy.lookback, window.span.end)
+        found: list[Reading] = []
+        for placement in stay.placements_in(whole):
+            for reading in self.by_bed.get((window.due_at, placement.bed_id), ()):
+                if _held_at(placement, reading.captured_at, window):
+                    found.append(reading)
+        return observe(found, stay.patient_id, self.policy)
+
+    def sightings(self, stay: Stay, window: Window) -> tuple[Sighting, ...]:
+        return tuple(self.by_patient.get((window.due_at, stay.patient_id), ()))
+
+
+def _held_at(placement: Placement, instant: datetime, window: Window) -> bool:
+    # The clipped placement ends with the window; a frame at the window's last instant still belongs to it.
+    return placement.held.contains(instant) or instant == placement.held.end == window.span.end
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """Requests to look by admission, in order of time: those that a check still refers to, or that were answered."""
+
+    requests: dict[str, list[DirectedCheck]]
+    looks: dict[str, tuple[Look, ...]]
+
+    @classmethod
+    def load(cls, session: Session, place: Place, span: Interval) -> _Requests:
+        # Only a request whose deadline reaches into the span can hold back another one.
+        reach = place.policy.directed_deadline + place.policy.window
+        found = tuple(requests_between(session, place.facility.id, Interval(span.start - reach, span.end)))
+        asked, looks = asked_ids(session, [item.id for item in found]), looks_on(session, found)
+        by_admission: dict[str, list[DirectedCheck]] = defaultdict(list)
+        for item in found:
+            looked = any(look.due_at == item.due_at for look in looks.get(item.admission_id, ()))
+            if looked or item.id in asked:
+                by_admission[item.admission_id].append(item)
+        return cls(by_admission, looks)
+
+    def earlier(self, stay: Stay, first: Window) -> OpenRequest | None:
+        before = [item for item in self.requests.get(stay.admission_id, ()) if item.due_at < first.due_at]
+        return OpenRequest(before[-1].due_at, before[-1].deadline_at) if before else None
+
+
+def _late_sightings(
+    session: Session,
+    place: Place,
+    windows: Sequence[Window],
+    due: Sequence[tuple[Stay, list[Window]]],
+    looks: dict[str, tuple[Look, ...]],
+) -> dict[tuple[str, datetime], tuple[Sighting, ...]]:
+    """Where patients whom people did not find were recognised after the window, until the request's deadline."""
+    found: dict[tuple[str, datetime], tuple[Sighting, ...]] = {}
+    for window in windows:
+        missed = {
+            stay.patient_id: stay.admission_id
+            for stay, wanted in due
+            if window in wanted
+            and any(
+                look.due_at == window.due_at and look.result is LookResult.NOT_FOUND
+                for look in looks.get(stay.admission_id, ())
+            )
+        }
+        if not missed:
+            continue
+        after = Interval(window.span.end, window.deadline)
+        for sighting in sightings_of(session, place.facility.id, missed, [after]):
+            if sighting.at > window.span.end:
+                key = (missed[sighting.patient_id], window.due_at)
+                found[key] = (*found.get(key, ()), sighting)
+    return found
+
+
+def _sighting(reading: Reading) -> Sighting:
+    return Sighting(
+        reading.reading_id,
+        reading.recognised_patient_id or "",
+        reading.bed_id,
+        reading.camera_id,
+        reading.captured_at,
+    )

@@ -1,0 +1,158 @@
+"""Writing what was judged: rows appear, change or go; a row that says the same is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+from sqlmodel import Session, col
+
+from service.kit.ids import new_id
+from service.kit.intervals import Interval
+from service.occupancy.asking import JudgedCheck
+from service.occupancy.gather import Place
+from service.occupancy.outcome import PresenceState
+from service.occupancy.repository import checks_due, requests_between
+from service.occupancy.tables import DirectedCheck, PresenceCheck
+from service.occupancy.windows import Window
+from service.sightings import hold_frames
+
+SETTLED = frozenset(
+    {
+        PresenceState.PRESENT_VERIFIED,
+        PresenceState.PRESENT_ALTERNATIVE,
+        PresenceState.ON_LEAVE,
+        PresenceState.OFF_WARD,
+        PresenceState.IN_GRACE,
+        PresenceState.EXEMPT,
+        PresenceState.NO_REFERENCE,
+        PresenceState.UNOBSERVED,
+    }
+)
+"""States that leave no question open: their pictures are kept for the ordinary term."""
+
+_COMPARED = (
+    "ward_id",
+    "bed_id",
+    "kind",
+    "window_start",
+    "window_end",
+    "outcome",
+    "method",
+    "reading_ids",
+    "directed_check_id",
+    "details",
+    "policy_version",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How many checks appeared, changed and went."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    def __add__(self, other: Changes) -> Changes:
+        return Changes(self.added + other.added, self.changed + other.changed, self.removed + other.removed)
+
+
+def record(
+    session: Session,
+    place: Place,
+    windows: Sequence[Window],
+    judged: Sequence[JudgedCheck],
+    *,
+    only: Collection[str] | None,
+    now: datetime,
+) -> Changes:
+    """Makes the recorded checks of `windows` say what was judged; those of admissions no longer due are removed."""
+    if not windows:
+        return Changes()
+    facility_id = place.facility.id
+    requests = _record_requests(session, facility_id, windows, judged, now)
+    due = [window.due_at for window in windows]
+    old = {(row.admission_id, row.due_at): row for row in checks_due(session, facility_id, due, only)}
+    if only is not None:
+        old = {key: row for key, row in old.items() if key[0] in only}
+    added: list[dict[str, Any]] = []
+    changed: list[dict[str, Any]] = []
+    for item in judged:
+        values = _values(place, item, requests)
+        row = old.pop((item.facts.stay.admission_id, item.facts.window.due_at), None)
+        if row is None:
+            added.append({**values, "id": new_id(), "computed_at": now})
+        elif any(getattr(row, name) != values[name] for name in _COMPARED):
+            changed.append({**values, "id": row.id, "computed_at": now})
+    if added:
+        session.execute(insert(PresenceCheck), added, execution_options={"render_nulls": True})
+    if changed:
+        session.execute(update(PresenceCheck), changed)
+    for row in old.values():
+        session.execute(delete(PresenceCheck).where(col(PresenceCheck.id) == row.id))
+    open_questions = (item for item in judged if item.outcome.state not in SETTLED)
+    hold_frames(session, {reading_id for item in open_questions for reading_id in item.outcome.reading_ids})
+    return Changes(len(added), len(changed), len(old))
+
+
+def _values(place: Place, item: JudgedCheck, requests: dict[tuple[str, datetime], str]) -> dict[str, Any]:
+    stay, window = item.facts.stay, item.facts.window
+    held = stay.placements_in(window.span)
+    return {
+        "facility_id": place.facility.id,
+        "ward_id": held[0].ward_id if held else None,
+        "bed_id": held[0].bed_id if held else None,
+        "admission_id": stay.admission_id,
+        "kind": window.kind.value,
+        "due_at": window.due_at,
+        "window_start": window.span.start,
+        "window_end": window.span.end,
+        "outcome": item.outcome.state.value,
+        "method": item.outcome.method,
+        "reading_ids": list(item.outcome.reading_ids),
+        "directed_check_id": requests.get((stay.admission_id, window.due_at)),
+        "details": item.outcome.details.to_json(),
+        "policy_version": place.policy.version,
+    }
+
+
+def _record_requests(
+    session: Session, facility_id: str, windows: Sequence[Window], judged: Iterable[JudgedCheck], now: datetime
+) -> dict[tuple[str, datetime], str]:
+    """(admission, due instant) -> the request to look that belongs to the check. Requests are never removed: somebody
+    may be on the way."""
+    span = Interval(windows[0].due_at, max(window.due_at for window in windows))
+    known = {(row.admission_id, row.due_at): row for row in requests_between(session, facility_id, span)}
+    found: dict[tuple[str, datetime], str] = {}
+    for item in judged:
+        stay, window = item.facts.stay, item.facts.window
+        key = (stay.admission_id, window.due_at)
+        looked = any(look.due_at == window.due_at for look in item.facts.looks)
+        if key in known and (item.cause is not None or looked):
+            found[key] = known[key].id
+            if item.cause is not None and known[key].cause != item.cause.value:
+                known[key].cause = item.cause.value
+                session.add(known[key])
+        elif item.cause is not None:
+            held = stay.placements_in(window.span)
+            row = DirectedCheck(
+                facility_id=facility_id,
+                admission_id=stay.admission_id,
+                bed_id=held[0].bed_id if held else None,
+                due_at=window.due_at,
+                cause=item.cause.value,
+                deadline_at=window.deadline,
+                opened_at=window.span.end,
+                recorded_at=now,
+            )
+            session.add(row)
+            found[key] = row.id
+    session.flush()
+    return found

@@ -1,0 +1,66 @@
+"""The API of findings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+
+from service.access import Actor, Permission, allow
+from service.facilities import facilities_readable, facility_by_id, facility_for
+from service.ledger import append
+from service.platform.http import ContextDep, ReadSession, WriteSession, language
+from service.screening.explain import explain
+from service.screening.repository import finding_readable_by, readable_by
+from service.screening.schemas import ExplanationOut, FindingDetail, FindingOut, finding_fields
+
+router = APIRouter(prefix="/api/v1", tags=["screening"])
+
+Reader = Annotated[Actor, allow(Permission.FINDINGS_READ)]
+
+
+@router.get("/findings", summary="Findings that you may see")
+def list_findings(
+    actor: Reader,
+    session: ReadSession,
+    request: Request,
+    facility: Annotated[str | None, Query(max_length=64, description="Its code. Default: all of yours.")] = None,
+    state: Literal["raised", "withdrawn"] | None = None,
+    rule: Annotated[str | None, Query(max_length=64, description="The rule's code.")] = None,
+) -> list[FindingOut]:
+    """The latest first. Findings made in shadow mode are seen only by people who belong to the facility itself."""
+    here = facility_for(session, actor, Permission.FINDINGS_READ, facility).id if facility is not None else None
+    rows = readable_by(session, actor, facility_id=here, state=state, rule=rule)
+    codes = {place.id: place.code for place in facilities_readable(session, {row.facility_id for row in rows})}
+    return [FindingOut.of(row, codes[row.facility_id], explain(row, language(request))) for row in rows]
+
+
+@router.get("/findings/{finding_id}", summary="One finding, explained")
+def read_finding(
+    finding_id: Annotated[str, Path(max_length=32)],
+    actor: Reader,
+    session: WriteSession,
+    context: ContextDep,
+    request: Request,
+) -> FindingDetail:
+    """The finding with its facts, thresholds, evidence, and what speaks against it. Each reading is recorded."""
+    row = finding_readable_by(session, actor, finding_id)
+    explanation = explain(row, language(request))
+    append(
+        session,
+        clock_now=context.clock.now(),
+        kind="audit",
+        actor=actor.label,
+        action="finding.read",
+        object_kind="finding",
+        object_id=row.id,
+        facility_id=row.facility_id,
+    )
+    code = facility_by_id(session, row.facility_id).code
+    return FindingDetail(
+        **finding_fields(row, code, explanation),
+        facts=row.facts,
+        counter_evidence=row.counter_evidence,
+        evidence_ids=row.evidence_ids,
+        explanation=ExplanationOut.of(explanation),
+    )

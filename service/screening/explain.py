@@ -1,0 +1,86 @@
+"""A finding in words: what happened, which thresholds were met, and what speaks against it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from service.screening.catalogue import rule
+from service.screening.tables import Finding
+from service.screening.wording import COUNTER, LABELS, NOT_A_VERDICT, STORIES
+
+_PLACE = re.compile(r"\{(\w+)(\.threshold)?(:percent)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One line of the table of facts."""
+
+    code: str
+    label: str
+    value: str
+    threshold: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A finding as a reader sees it, in one language."""
+
+    headline: str
+    paragraphs: tuple[str, ...]
+    facts: tuple[FactLine, ...]
+    counter_evidence: tuple[str, ...]
+    exclusions: tuple[str, ...]
+    legal_basis: str
+    rule_name: str
+
+
+def explain(finding: Finding, language: str) -> Explanation:
+    """The finding explained in `language` ("zh", anything else is English)."""
+    law = rule(finding.rule)
+    story = STORIES[finding.rule, finding.facts["variant"]]
+    facts = {fact["code"]: fact for fact in finding.facts["facts"]}
+    known = {**facts, "admission_no": {"value": finding.facts["admission_no"], "threshold": None}}
+    paragraphs = [_filled(text.in_language(language), known) for text in story.paragraphs]
+    return Explanation(
+        headline=_filled(story.headline.in_language(language), known),
+        paragraphs=(*paragraphs, NOT_A_VERDICT.in_language(language)),
+        facts=tuple(
+            FactLine(code, LABELS[code].in_language(language), _plain(fact["value"]), _plain(fact["threshold"]))
+            for code, fact in facts.items()
+        ),
+        counter_evidence=_counter(finding.counter_evidence, language),
+        exclusions=tuple(text.in_language(language) for text in law.exclusions),
+        legal_basis=law.legal_basis.in_language(language),
+        rule_name=law.name.in_language(language),
+    )
+
+
+def _filled(template: str, facts: Mapping[str, Mapping[str, Any]]) -> str:
+    def value(match: re.Match[str]) -> str:
+        fact = facts[match[1]]
+        raw = fact["threshold"] if match[2] else fact["value"]
+        return f"{float(raw):.0%}" if match[3] else _plain(raw)
+
+    return _PLACE.sub(value, template)
+
+
+def _plain(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _counter(evidence: Mapping[str, Any], language: str) -> tuple[str, ...]:
+    found = []
+    for code, text in COUNTER.items():
+        value = evidence.get(code)
+        if value:
+            items = "; ".join(value) if isinstance(value, list) else ""
+            last = str(evidence.get("last_verified_at") or "")
+            found.append(text.in_language(language).format(n=value, last=last, items=items))
+    return tuple(found) or (COUNTER["none"].in_language(language),)

@@ -1,0 +1,118 @@
+"""Findings on the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from service.screening.explain import Explanation
+from service.screening.tables import Finding
+
+
+class FactLineOut(BaseModel):
+    """One measured thing with the threshold it met."""
+
+    code: str
+    label: str
+    value: str
+    threshold: str
+
+
+class ExplanationOut(BaseModel):
+    """The finding in words, in the reader's language."""
+
+    rule_name: str
+    headline: str
+    paragraphs: list[str]
+    facts: list[FactLineOut]
+    counter_evidence: list[str]
+    exclusions: list[str]
+    legal_basis: str
+
+    @classmethod
+    def of(cls, explanation: Explanation) -> ExplanationOut:
+        """The explanation as the wire has it."""
+        return cls(
+            rule_name=explanation.rule_name,
+            headline=explanation.headline,
+            paragraphs=list(explanation.paragraphs),
+            facts=[
+                FactLineOut(code=line.code, label=line.label, value=line.value, threshold=line.threshold)
+                for line in explanation.facts
+            ],
+            counter_evidence=list(explanation.counter_evidence),
+            exclusions=list(explanation.exclusions),
+            legal_basis=explanation.legal_basis,
+        )
+
+
+class FindingOut(BaseModel):
+    """A suspicion about one admission under one rule."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0195565e3b7e7c3a9d6f1b2a4c5d6e7f",
+                    "facility": "demo",
+                    "admission_no": "A1004",
+                    "rule": "phantom_admission",
+                    "rule_version": "1",
+                    "severity": "high",
+                    "state": "raised",
+                    "in_shadow": True,
+                    "event_at": "2026-03-05T04:10:00Z",
+                    "raised_at": "2026-03-05T04:10:03Z",
+                    "withdrawn_at": None,
+                    "headline": "Admission A1004: not in the hospital at 2 checks on 2 days",
+                }
+            ]
+        }
+    )
+
+    id: str
+    facility: str
+    admission_no: str
+    rule: str
+    rule_version: str
+    severity: str
+    state: str
+    in_shadow: bool
+    event_at: datetime
+    raised_at: datetime
+    withdrawn_at: datetime | None
+    headline: str
+
+    @classmethod
+    def of(cls, row: Finding, facility_code: str, explanation: Explanation) -> FindingOut:
+        """The row as the wire has it."""
+        return cls(**finding_fields(row, facility_code, explanation))
+
+
+class FindingDetail(FindingOut):
+    """A finding with its facts, evidence and what speaks against it."""
+
+    facts: dict[str, Any]
+    counter_evidence: dict[str, Any]
+    evidence_ids: list[str]
+    explanation: ExplanationOut
+
+
+def finding_fields(row: Finding, facility_code: str, explanation: Explanation) -> dict[str, Any]:
+    """The fields that the list and the detail share."""
+    return {
+        "id": row.id,
+        "facility": facility_code,
+        "admission_no": row.facts["admission_no"],
+        "rule": row.rule,
+        "rule_version": row.rule_version,
+        "severity": row.severity,
+        "state": row.state,
+        "in_shadow": row.in_shadow,
+        "event_at": row.event_at,
+        "raised_at": row.raised_at,
+        "withdrawn_at": row.withdrawn_at,
+        "headline": explanation.headline,
+    }

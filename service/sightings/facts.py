@@ -1,0 +1,39 @@
+"""What upper rooms learn of pictures: plain values, no pixels and no embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.vision import BedState
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one frame says of one bed.
+
+    `expected_patient_id`: whose bed it was when the frame was read; `state` is relative to that patient.
+    `recognised_patient_id`: whose enrolled face it resembles, anywhere in the facility (a suggestion).
+    `lone`: no second face was found in the bed. `uncertain`: somebody may be there, or not (state unobserved).
+    """
+
+    reading_id: str
+    bed_id: str
+    camera_id: str
+    captured_at: datetime
+    state: BedState
+    expected_patient_id: str | None = None
+    recognised_patient_id: str | None = None
+    lone: bool = True
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A patient's face, recognised at a bed of the facility; not necessarily the patient's own bed."""
+
+    reading_id: str
+    patient_id: str
+    bed_id: str
+    camera_id: str
+    at: datetime

@@ -1,0 +1,227 @@
+"""One frame, all its beds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from service.kit.geometry import Point, box_intersection_area
+from service.vision.bodies import Bodies, find_bodies
+from service.vision.decode import Frame, Pixels
+from service.vision.faces import QUICK_SIDE, VIEW_SIDE, FloatArray, head_angle
+from service.vision.judge import FaceEvidence, compare, identities, is_stranger, judge
+from service.vision.pack import Pack
+from service.vision.quality import BED_QUALITY
+from service.vision.reading import (
+    BedReading,
+    BedState,
+    FrameAnalysis,
+    Gallery,
+    ReadingPolicy,
+    UnobservedCause,
+    Zone,
+)
+from service.vision.search import find_at_angles
+from service.vision.sight import FaceSight, distinct, look
+from service.vision.view import check_view
+from service.vision.warp import Reduced, reduced
+
+BED_MARGINS = (0.08, 0.15)
+"""Added around a bed at the sides and beyond the head, shares of its longer side: pillows overhang."""
+_OVERHANG = 0.15
+"""How far beyond the head edge a face's centre may lie, as a share of the bed's length. Beside the bed stand others: a
+nurse who leans over the patient must not be read as the patient's impostor."""
+_OTHER_TURNS = (90.0, 270.0, 180.0)
+_MOST_FACES = 4
+"""Faces looked at in one bed: a patient and visitors leaning over."""
+_BODY_SHARE = 0.5
+"""The share of a person's box that must lie in the bed's zone."""
+_LEAST_SIDE = 24.0
+"""Square root of the area, pixels, below which a zone shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bed:
+    """A zone in this frame. `polygon`: (n, 2) float32 pixels; `reach`: the same, longer at the head; `side`: square
+    root of the area; `body`: best score."""
+
+    zone: Zone
+    polygon: FloatArray
+    reach: FloatArray
+    side: float
+    body: float | None
+
+
+def analyse_frame(
+    frame: Frame,
+    zones: Sequence[Zone],
+    expected: Mapping[str, str],
+    gallery: Gallery,
+    pack: Pack,
+    policy: ReadingPolicy | None = None,
+) -> FrameAnalysis:
+    """One reading a zone, in the order of `zones`.
+
+    `expected`: zone id to the gallery key of whoever belongs there; zones without a patient are left out. 1:1 against
+    that key decides, 1:N against `gallery` only suggests. Embeddings live and die in this call. Raises `ValueError`
+    when the gallery's templates are not of the pack's dimension.
+    """
+    started, models = time.perf_counter(), pack.model_seconds()
+    policy = policy or ReadingPolicy()
+    if len(gallery.keys) and gallery.vectors.shape[1] != pack.embedding_dimension:
+        raise ValueError(f"templates of {gallery.vectors.shape[1]} numbers, the pack has {pack.embedding_dimension}")
+    small = reduced(frame.pixels)
+    view = check_view(small.pixels)
+    readings: tuple[BedReading, ...]
+    readings, strangers = tuple(_unobserved(z, view.cause) for z in zones), 0
+    if view.observed and zones:
+        readings, strangers = _read(frame.pixels, small, zones, expected, gallery, pack, policy)
+    return FrameAnalysis(
+        view=view,
+        readings=readings,
+        strangers=strangers,
+        pack_hash=pack.pack_hash,
+        seconds_models=pack.model_seconds() - models,
+        seconds_total=time.perf_counter() - started,
+    )
+
+
+def _read(
+    pixels: Pixels,
+    small: Reduced,
+    zones: Sequence[Zone],
+    expected: Mapping[str, str],
+    gallery: Gallery,
+    pack: Pack,
+    policy: ReadingPolicy,
+) -> tuple[tuple[BedReading, ...], int]:
+    beds = _beds(pixels, small, zones, pack)
+    sights = faces_in_beds(pixels, beds, pack, policy)
+    owners = [index for index, _ in sights]
+    keys = [expected.get(beds[index].zone.zone_id) for index in owners]
+    embeddings = pack.embedder.embed([sight.aligned for _, sight in sights])
+    compared = compare(embeddings, keys, gallery, policy.same_person)
+    names = identities(compared, keys)
+    evidence: list[list[FaceEvidence]] = [[] for _ in beds]
+    for (index, sight), one, name in zip(sights, compared, names, strict=True):
+        evidence[index].append(FaceEvidence(sight.box, sight.quality, name, one.best, one.expected))
+    readings = tuple(
+        _unobserved(bed.zone, UnobservedCause.ZONE_TOO_SMALL)
+        if bed.side < _LEAST_SIDE
+        else judge(bed.zone.zone_id, faces, bed.body, expected.get(bed.zone.zone_id), policy)
+        for bed, faces in zip(beds, evidence, strict=True)
+    )
+    return readings, sum(is_stranger(face, policy) for faces in evidence for face in faces)
+
+
+def beds_of(frame: Frame, zones: Sequence[Zone], pack: Pack) -> list[_Bed]:
+    """The zones of `frame` with their body scores."""
+    return _beds(frame.pixels, reduced(frame.pixels), zones, pack)
+
+
+def _beds(pixels: Pixels, small: Reduced, zones: Sequence[Zone], pack: Pack) -> list[_Bed]:
+    bodies = find_bodies(small, pack.bodies) if pack.bodies is not None else None
+    size = np.array([pixels.shape[1], pixels.shape[0]], np.float32)
+    beds = []
+    for zone in zones:
+        polygon = zone.polygon * size
+        side = float(np.sqrt(abs(cv2.contourArea(polygon))))
+        body = None if bodies is None else body_score(bodies, polygon)
+        beds.append(_Bed(zone, polygon, _reach(polygon, zone.head_edge), side, body))
+    return beds
+
+
+def _reach(polygon: FloatArray, head_edge: int) -> FloatArray:
+    """`polygon` with its head edge moved outwards, away from the middle, by the overhang."""
+    ends = [head_edge, (head_edge + 1) % len(polygon)]
+    reach = polygon.copy()
+    reach[ends] += (polygon[ends].mean(axis=0) - polygon.mean(axis=0)) * (2 * _OVERHANG)
+    return reach
+
+
+def body_score(bodies: Bodies, polygon: FloatArray) -> float:
+    """The best score of a person with at least half of the box inside `polygon` ((n, 2), pixels); 0 without one."""
+    corners: list[Point] = [(float(x), float(y)) for x, y in polygon]
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    common = np.minimum(bodies.boxes[:, 2:], high) - np.maximum(bodies.boxes[:, :2], low)
+    area = np.prod(bodies.boxes[:, 2:] - bodies.boxes[:, :2], axis=1)
+    near = np.prod(np.maximum(common, 0), axis=1) >= _BODY_SHARE * area
+    for index in np.flatnonzero(near):  # best first
+        x1, y1, x2, y2 = (float(v) for v in bodies.boxes[index])
+        if area[index] > 0 and box_intersection_area(corners, (x1, y1, x2, y2)) >= _BODY_SHARE * area[index]:
+            return float(bodies.scores[index])
+    return 0.0
+
+
+def faces_in_beds(
+    pixels: Pixels, beds: Sequence[_Bed], pack: Pack, policy: ReadingPolicy
+) -> list[tuple[int, FaceSight]]:
+    """Each face once, with the index of the bed that it lies in; faces beside the beds are not looked at.
+
+    First a quick look at every bed turned upright by its head edge; then, where somebody lies and no face is sure, a
+    closer one, at the other angles too: people lie with their head at the foot, or on their side.
+    """
+    sights: list[tuple[int, FaceSight]] = []
+    for bed in beds:
+        sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, QUICK_SIDE))
+    for index, bed in enumerate(beds):
+        if bed.body is not None and bed.body < policy.body_absent:
+            continue
+        if not _is_sure(sights, index):
+            sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, VIEW_SIDE))
+        if not _is_sure(sights, index):
+            angles = [_upright(bed) + turn for turn in _OTHER_TURNS]
+            found = _search(pixels, bed, angles, beds, pack, VIEW_SIDE)
+            # Where no head should lie, a find must be confirmed: folds of a blanket resemble faces from some side.
+            sights = _merged(sights, [item for item in found if item[1].flag >= pack.thresholds.face_flag])
+    return sorted(sights, key=lambda item: item[0])
+
+
+def _is_sure(sights: Sequence[tuple[int, FaceSight]], bed: int) -> bool:
+    return any(owner == bed and sight.is_sure for owner, sight in sights)
+
+
+def _upright(bed: _Bed) -> float:
+    return head_angle(bed.polygon, bed.zone.head_edge)
+
+
+def _search(
+    pixels: Pixels, bed: _Bed, angles: Sequence[float], beds: Sequence[_Bed], pack: Pack, side: int
+) -> list[tuple[int, FaceSight]]:
+    if bed.side < _LEAST_SIDE:
+        return []
+    found = find_at_angles(pixels, bed.polygon, angles, pack.finder, margins=BED_MARGINS, side=side)
+    owners = [_owner((box[:2] + box[2:]) / 2, beds) for box in found.boxes]
+    inside = [i for i, owner in enumerate(owners) if owner is not None][: _MOST_FACES * len(angles)]
+    seen: list[tuple[int, FaceSight]] = []
+    for i in inside:
+        owner = owners[i]
+        sight = look(pixels, found.boxes[i], found.points[i], float(found.scores[i]), pack, BED_QUALITY)
+        if sight is not None and owner is not None:
+            seen.append((owner, sight))
+    return seen
+
+
+def _owner(centre: FloatArray, beds: Sequence[_Bed]) -> int | None:
+    """The bed in which a point lies deepest, its overhanging pillow included; `None` for a bystander's."""
+    point = (float(centre[0]), float(centre[1]))
+    depths = [cv2.pointPolygonTest(bed.reach, point, True) / max(bed.side, 1.0) for bed in beds]
+    best = int(np.argmax(depths))
+    return best if depths[best] >= 0 else None
+
+
+def _merged(
+    sights: Sequence[tuple[int, FaceSight]], more: Sequence[tuple[int, FaceSight]]
+) -> list[tuple[int, FaceSight]]:
+    """Both, each face once: beds overlap in a view, and one face is found at several angles. Of one face that find
+    stays which the mesh believes in most, by the finder's score among equals."""
+    every = [*sights, *more]
+    return [every[i] for i in distinct([sight for _, sight in every])]
+
+
+def _unobserved(zone: Zone, cause: UnobservedCause | None) -> BedReading:
+    return BedReading(zone.zone_id, BedState.UNOBSERVED, 0.0, cause=cause or UnobservedCause.COVERED)

@@ -1,0 +1,27 @@
+"""insightface's own detectors (SCRFD of any pack) behind the same protocol as the default finder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.vision.decode import Pixels
+from service.vision.faces import Faces
+
+
+@dataclass(frozen=True, slots=True)
+class InsightfaceFinder:
+    """`detector` is insightface's `SCRFD`, prepared with its input size and threshold."""
+
+    detector: Any
+
+    def find(self, pixels: Pixels) -> Faces:
+        """The faces in `pixels`, best first."""
+        boxes, points = self.detector.detect(pixels)
+        if points is None or not len(boxes):
+            return Faces.none()
+        order = np.argsort(-boxes[:, 4], kind="stable")
+        found = boxes[order].astype(np.float32)
+        return Faces(found[:, :4], points[order].astype(np.float32), found[:, 4])

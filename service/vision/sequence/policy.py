@@ -1,0 +1,98 @@
+"""What makes a view a lie, in numbers; each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from service.vision.view import DEFAULT_VIEW_POLICY, ViewPolicy
+
+
+class ViewCause(StrEnum):
+    """Why a view shows nothing, or something else than it should. The first four a single frame can show, the others
+    only time."""
+
+    BLACK = "black"
+    OVER_EXPOSED = "over_exposed"
+    COVERED = "covered"
+    OUT_OF_FOCUS = "out_of_focus"
+    MOVED = "moved"
+    FROZEN = "frozen"
+    LOOPED = "looped"
+    SWAPPED_CAMERA = "swapped_camera"
+
+
+@dataclass(frozen=True, slots=True)
+class SequencePolicy:
+    """Shares and similarities are 0..1; cells are those of `structure`, 64 across the frame. A new set of numbers is a
+    new `version`. Measured on simulated wards unless another source is named (docs/views.md)."""
+
+    version: str = "1"
+    light: ViewPolicy = field(default_factory=lambda: DEFAULT_VIEW_POLICY)
+    """Black, over-exposed, covered and out of focus in a single frame: the thresholds of the single frame."""
+
+    anchors: int = 16
+    """Good prints from which a reference is founded. Fewer than an hour of a day's lying would outvote the truth at
+    one picture in five minutes; more would leave a new camera without a reference for a day."""
+    least_anchors: int = 4
+    """With fewer, nothing is called moved or swapped: a majority of three is one picture's word."""
+    recent: int = 12
+    """Good prints that a second reference follows: furniture is moved, seasons change the light."""
+
+    block_agrees: float = 0.5
+    """Correlation of an eighth by a sixth of the view with the reference. The same scene under another lamp reaches
+    .9, another room below .3."""
+    view_agrees: float = 0.45
+    """Share of the view, weighted by how much there is to see, from which it is the known view: half a view may lie
+    behind a curtain. Changed beds alone leave .83, a nurse close to the lens .6."""
+    view_unrelated: float = 0.20
+    """Below this, and with no shift that explains it, the view is of something else: another room reaches .04. In
+    between a view is taken for the known one, much obstructed."""
+
+    moved_cells: float = 1.0
+    """A shift from which beds no longer lie in their zones: 1.6% of the width, 30 pixels of 1,920, a third of a face.
+    A camera on a swaying arm stays below .3."""
+    moved_gain: float = 0.10
+    """By how much undoing the shift must better the agreement: chance peaks do not."""
+    moved_agrees: float = 0.5
+    """Agreement after the shift is undone."""
+
+    lasting: int = 2
+    """Prints in a row, alike among themselves, from which an unrelated view is another camera and no passer-by."""
+    self_agrees: float = 0.45
+    """Their agreement with each other."""
+
+    covered_texture: float = 0.35
+    """Edges over those of the reference, below which what hides the view is a cover."""
+    blurred: float = 0.45
+    """Sharpness over the camera's usual one in the same kind of light. Blurred by a 200th of its width a frame falls to
+    .3; the least of honest frames is .8."""
+
+    live_noise: float = 0.10
+    """Grey values between neighbouring pixels below which a picture has no noise to judge (a black one, a drawing):
+    then equality proves nothing. The quietest simulated frame, day, quality 84, has .58."""
+    same_noise: float = 0.30
+    """Noise distance over the camera's usual one, below which two prints are one picture sent twice through an encoder;
+    two moments lie between .8 and 1.2, a picture encoded again at quality 90 below .3. Lower qualities drown the
+    noise: then only `looped` by content helps."""
+    usual_noise: int = 8
+    """Pairs from which the usual distance is learned."""
+    loop_prints: int = 3
+    """Pictures in a row that repeat earlier ones in their order. One alone may be a doubled delivery under another
+    number."""
+    loop_content_prints: int = 8
+    """Pictures in a row whose beds all look as they did one lag earlier, noise apart ..."""
+    loop_content_moves: int = 4
+    """... while something in them moved so often. Nobody turns in bed twice in the same way, four times over."""
+    still: float = 0.012
+    """Change of a bed's look up to which nothing moved: noise of two night pictures gives at most .010, a head that
+    stirs .015, a sleeper who turns .1 and more."""
+    moves: float = 0.03
+    """Change from which something moved."""
+
+    span: timedelta = timedelta(hours=48)
+    """How far back repeats are sought: a loop is made to cover a night, not a week."""
+
+
+DEFAULT_SEQUENCE_POLICY = SequencePolicy()

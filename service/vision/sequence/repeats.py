@@ -1,0 +1,131 @@
+"""The same picture again: by its noise, or by what nobody does twice.
+
+A live sensor never repeats its noise, so two prints with equal pixels are one picture. A recording that went through an
+encoder again keeps its noise only in part; what it cannot hide is that several people stir twice in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.vision.sequence.compare import look_vector, noise_distances
+from service.vision.sequence.policy import SequencePolicy, ViewCause
+from service.vision.sequence.prints import TimedPrint
+
+Floats = NDArray[np.float32]
+
+
+def find_repeats(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict[int, tuple[ViewCause, int]]:
+    """Of prints in event order: the index of each that is no new picture, why, and the index of the one it repeats."""
+    earlier = _same_pictures(prints, policy)
+    found: dict[int, tuple[ViewCause, int]] = {}
+    for index, origin in _runs(earlier, policy.loop_prints).items():
+        found[index] = (ViewCause.LOOPED, origin)
+    for index, origin in _content_loops(prints, policy).items():
+        found.setdefault(index, (ViewCause.LOOPED, origin))
+    for index, origins in earlier.items():
+        if index - 1 in origins:
+            found[index] = (ViewCause.FROZEN, _first_of_still(index, earlier))
+    return found
+
+
+def _first_of_still(index: int, earlier: Mapping[int, Sequence[int]]) -> int:
+    while index - 1 in earlier.get(index, ()):
+        index -= 1
+    return index
+
+
+def _same_pictures(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict[int, list[int]]:
+    """For each print the indices of earlier ones, within the policy's span, that are the same picture."""
+    lively = [i for i, item in enumerate(prints) if item.print.noise_level >= policy.live_noise]
+    by_hash: dict[bytes, list[int]] = {}
+    same: dict[int, list[int]] = {}
+    for i in lively:
+        seen = by_hash.setdefault(prints[i].print.noise_hash, [])
+        near = [j for j in seen if prints[i].at - prints[j].at <= policy.span]
+        if near:
+            same[i] = near
+        seen.append(i)
+    for i, more in _same_noise(prints, lively, policy).items():
+        same[i] = sorted({*same.get(i, ()), *more})
+    return same
+
+
+def _same_noise(prints: Sequence[TimedPrint], lively: Sequence[int], policy: SequencePolicy) -> dict[int, list[int]]:
+    """Pictures encoded again: much nearer to an earlier one than this camera's pictures usually are."""
+    same: dict[int, list[int]] = {}
+    if len(lively) <= policy.usual_noise:
+        return same
+    noise = np.stack([prints[i].print.noise for i in lively])
+    for place in range(1, len(lively)):
+        i = lively[place]
+        distances = noise_distances(noise[place], noise)
+        others = np.delete(distances, place)
+        usual = float(np.median(others))
+        if usual < 1.0:  # a quarter of a grey value: there is no noise to compare
+            continue
+        near = [
+            lively[k]
+            for k in np.flatnonzero(distances[:place] < policy.same_noise * usual).tolist()
+            if prints[i].at - prints[lively[k]].at <= policy.span
+        ]
+        if near:
+            same[i] = near
+    return same
+
+
+def _runs(earlier: Mapping[int, Sequence[int]], least: int) -> dict[int, int]:
+    """Prints of runs in which each repeats the successor of what its predecessor repeats. A still picture, which
+    repeats itself, is no run."""
+    lengths: dict[tuple[int, int], int] = {}
+    for i in sorted(earlier):
+        for j in earlier[i]:
+            if i - j > 1 and i - 1 not in earlier[i]:
+                lengths[i, j] = lengths.get((i - 1, j - 1), 0) + 1
+    found: dict[int, int] = {}
+    for (i, j), length in sorted(lengths.items()):
+        if length >= least:
+            for back in range(length):
+                found.setdefault(i - back, j - back)
+    return found
+
+
+def _content_loops(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict[int, int]:
+    """Runs in which every bed looks as it did a constant number of pictures ago, though something in them moved."""
+    looks = _looks(prints)
+    if looks is None:
+        return {}
+    steps = np.concatenate([[0.0], _changes(looks, 1)])
+    found: dict[int, int] = {}
+    for lag in range(2, len(prints) - policy.loop_content_prints + 1):
+        same = np.concatenate([np.zeros(lag, bool), _changes(looks, lag) <= policy.still])
+        for start, end in _stretches(same):
+            moves = int((steps[start + 1 : end] >= policy.moves).sum())
+            if end - start >= policy.loop_content_prints and moves >= policy.loop_content_moves:
+                for i in range(start, end):
+                    found.setdefault(i, i - lag)
+    return found
+
+
+def _looks(prints: Sequence[TimedPrint]) -> Floats | None:
+    """(n, zones, 384), or `None` when the prints do not all show the same beds."""
+    if not prints or not prints[0].print.zones:
+        return None
+    first = prints[0].print.layout
+    if any(item.print.layout != first for item in prints):
+        return None
+    return np.stack([[look_vector(zone) for zone in item.print.zones] for item in prints])
+
+
+def _changes(looks: Floats, lag: int) -> Floats:
+    """(n - lag,): the greatest change of any bed over `lag` prints."""
+    return np.asarray((1.0 - (looks[lag:] * looks[:-lag]).sum(axis=2)).max(axis=1), np.float32)
+
+
+def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Half-open stretches of true flags."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

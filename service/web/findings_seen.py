@@ -1,0 +1,136 @@
+"""Which findings a reader may see, gathered with what a page says of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from sqlmodel import Session
+
+from service.access import Actor, Permission
+from service.admissions import AdmissionRecord, admission_record, admission_records
+from service.facilities import Facility
+from service.kit.intervals import Interval
+from service.occupancy import checks_of, looks_of
+from service.screening import Finding, explain, readable_by
+from service.sightings import readings
+from service.web.places import Places, facility_name, in_shadow
+from service.web.stay_lines import check_lines, look_lines
+from service.web.texts import Language
+from service.web.views import FactLine, FindingDetail, FindingLine, PictureLine
+from service.web.wording import Wording
+
+MOST_PICTURES = 24
+
+
+def findings_by_admission(session: Session, actor: Actor, facility: Facility) -> Mapping[str, int] | None:
+    """Admission id -> its open findings; None when the reader may not know of them (shadow mode, or no permission)."""
+    hidden = in_shadow(facility) and not actor.works_at(facility.id)
+    if hidden or not actor.may(Permission.FINDINGS_READ, facility.id):
+        return None
+    found = readable_by(session, actor, facility_id=facility.id, state="raised")
+    return Counter(finding.admission_id for finding in found)
+
+
+def finding_lines(
+    session: Session, findings: Sequence[Finding], facilities: Mapping[str, Facility], language: Language
+) -> tuple[FindingLine, ...]:
+    """The findings as lines of the list, in the order given."""
+    admissions: dict[str, set[str]] = defaultdict(set)
+    for finding in findings:
+        admissions[finding.facility_id].add(finding.admission_id)
+    records: dict[str, AdmissionRecord] = {}
+    places: dict[str, Places] = {}
+    for facility_id, ids in admissions.items():
+        records |= {record.admission_id: record for record in admission_records(session, facility_id, ids)}
+        places[facility_id] = Places.of(session, facilities[facility_id], language)
+    return tuple(
+        _line(
+            finding,
+            records[finding.admission_id],
+            facilities[finding.facility_id],
+            places[finding.facility_id],
+            language,
+        )
+        for finding in findings
+    )
+
+
+def _line(
+    finding: Finding, record: AdmissionRecord, facility: Facility, places: Places, language: Language
+) -> FindingLine:
+    return FindingLine(
+        finding_id=finding.id,
+        rule=finding.rule,
+        severity=finding.severity,
+        state=finding.state,
+        in_shadow=finding.in_shadow,
+        headline=explain(finding, language).headline,
+        patient_no=record.patient_no,
+        place=places.place(_bed_of(record, finding)),
+        event_at=finding.event_at,
+        facility_name=facility_name(facility, language),
+        zone=facility.timezone,
+    )
+
+
+def finding_detail(
+    session: Session, finding: Finding, facility: Facility, actor: Actor, words: Wording
+) -> FindingDetail:
+    """The finding with everything for and against it."""
+    language = words.t.language
+    told = explain(finding, language)
+    places = Places.of(session, facility, language)
+    record = admission_record(session, finding.admission_id)
+    looks = looks_of(session, facility.id, [record.admission_id]).get(record.admission_id, ())
+    return FindingDetail(
+        finding_id=finding.id,
+        rule=finding.rule,
+        rule_version=finding.rule_version,
+        legal_basis=told.legal_basis,
+        exclusions=told.exclusions,
+        severity=finding.severity,
+        state=finding.state,
+        in_shadow=finding.in_shadow,
+        headline=told.headline,
+        paragraphs=told.paragraphs,
+        counter_evidence=told.counter_evidence,
+        facts=tuple(FactLine(fact.label, fact.value, fact.threshold) for fact in told.facts),
+        checks=check_lines(checks_of(session, facility.id, [record.admission_id]), places, words),
+        looks=look_lines(looks),
+        pictures=_pictures(session, facility, record, _texts(finding.evidence_ids)),
+        may_open_pictures=actor.may(Permission.FRAMES_READ, facility.id),
+        patient_no=record.patient_no,
+        admission_no=record.admission_no,
+        admission_id=record.admission_id,
+        place=places.place(_bed_of(record, finding)),
+        facility_code=facility.code,
+        facility_name=facility_name(facility, language),
+        zone=facility.timezone,
+        event_at=finding.event_at,
+        raised_at=finding.raised_at,
+        withdrawn_at=finding.withdrawn_at,
+    )
+
+
+def _pictures(
+    session: Session, facility: Facility, record: AdmissionRecord, evidence_ids: Collection[str]
+) -> tuple[PictureLine, ...]:
+    beds = {stay.bed_id for stay in record.assignments}
+    stay = Interval(record.admitted_at - timedelta(days=1), record.stay.end)
+    seen = readings(session, facility.id, beds, [stay]) if beds and evidence_ids else ()
+    wanted = frozenset(evidence_ids)
+    found = [reading for reading in seen if reading.reading_id in wanted]
+    return tuple(
+        PictureLine(reading.reading_id, reading.captured_at, reading.state.value) for reading in found[:MOST_PICTURES]
+    )
+
+
+def _bed_of(record: AdmissionRecord, finding: Finding) -> str | None:
+    last = record.assignments[-1].bed_id if record.assignments else None
+    return record.bed_at(finding.event_at) or last
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(str(value) for value in values)

@@ -1,0 +1,83 @@
+"""Who does which job, and what is asked for as time passes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from service import access, occupancy, screening, sightings
+from service.facilities import facilities_readable
+from service.platform.context import Context
+from service.platform.jobs import Handler, enqueue
+
+# What is due every hour, and at `wardwatch purge`.
+HOUSEKEEPING = ("frames.purge", "access.purge")
+
+_TICK_SECONDS = 30.0
+_TICKS_AN_HOUR = 120
+
+_log = logging.getLogger(__name__)
+
+
+def handlers() -> dict[str, Handler]:
+    """The handler of every kind of job."""
+    return {
+        "sightings.analyse": sightings.analyse_job,
+        "sightings.reread": sightings.reread_job,
+        "presence.dirty": occupancy.dirty_job,
+        "presence.advance": occupancy.advance_job,
+        "screening.run": screening.run_job,
+        "frames.purge": sightings.purge_job,
+        "access.purge": access.purge_job,
+    }
+
+
+def advance_live_facilities(context: Context) -> None:
+    """Asks for the checks that have become due in facilities on the real clock: time moves on without any message."""
+    now = context.clock.now()
+    with context.database.transaction() as session:
+        for facility in facilities_readable(session, None):
+            if facility.clock == "live":
+                key = f"presence.advance:{facility.id}"
+                enqueue(session, "presence.advance", {"facility_id": facility.id}, now=now, dedupe_key=key)
+
+
+def keep_house(context: Context) -> None:
+    """Asks for the deletion of what is kept no longer."""
+    now = context.clock.now()
+    with context.database.transaction() as session:
+        for kind in HOUSEKEEPING:
+            enqueue(session, kind, {}, now=now, dedupe_key=kind)
+
+
+class Ticker:
+    """A thread that asks for what time alone makes necessary: every thirty seconds, and every hour."""
+
+    def __init__(self, context: Context, seconds: float = _TICK_SECONDS) -> None:
+        self._context = context
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ticker", daemon=True)
+
+    def start(self) -> None:
+        """Starts; the first tick is at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops, if it was started."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(5.0)
+
+    def _run(self) -> None:
+        ticks = 0
+        while not self._stopping.is_set():
+            try:
+                advance_live_facilities(self._context)
+                if ticks % _TICKS_AN_HOUR == 0:
+                    keep_house(self._context)
+                ticks += 1
+            except Exception:
+                # The database is away for a while; the next tick tries again.
+                _log.exception("the tick failed")
+            self._stopping.wait(self._seconds)

@@ -1,0 +1,200 @@
+"""How long a frame's analysis takes, as ratios within one run: `python -m tests.bench.bench_vision [--json]`.
+
+Ratios, since absolute times say more about the machine and its neighbours than about the product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from rich.console import Console
+from rich.table import Table
+
+from service.vision import Gallery, Pack, ReadingPolicy, RuntimeOptions, analyse_frame, decode, encode_jpeg, load_pack
+from service.vision.analyse import beds_of, faces_in_beds
+from service.vision.packs import default_cache
+from service.vision.runtime import session_options
+from tests.bench.frames import WardFrame, ward_frame
+
+ROUNDS = 15
+MAX_OVERHEAD, MAX_FACES = 1.08, 0.75
+_SCRFD = "scrfd-0.3.0.tar.gz"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One result. `limit`: what the design asks for, `None` where it asks for nothing."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None = None
+
+
+def main() -> None:
+    """Print the table, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--scrfd", type=Path, help=f"{_SCRFD}; sought in the cache of fetched packages if left out")
+    arguments = parser.parse_args()
+    folder = Path(os.environ.get("WARDWATCH_MODELS_DIR", "models")) / "wardwatch-default"
+    pack = load_pack(folder)
+    frames = [ward_frame(seed, {0: 0, 2: 1}) for seed in range(3)]
+    lines = [
+        *analysis_lines(frames, pack),
+        *matching_lines(frames[0], pack),
+        *peer_lines(frames, pack, folder, arguments.scrfd),
+    ]
+    conditions = {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "onnxruntime": onnxruntime.__version__,
+        "pack": f"{pack.model_id} {pack.pack_hash[:12]}",
+        "frames": "3 of 1920x1080, 4 beds, 2 visible faces; 1 thread a session; medians over 15 rounds",
+    }
+    if arguments.json:
+        print(json.dumps({"conditions": conditions, "lines": [vars_of(line) for line in lines]}, indent=2))
+        return
+    table = Table(title="\n".join(f"{k}: {v}" for k, v in conditions.items()), title_justify="left")
+    for name in ("what", "measured", "unit", "asked"):
+        table.add_column(name, justify="left" if name in ("what", "unit") else "right")
+    for line in lines:
+        table.add_row(line.name, f"{line.value:.3g}", line.unit, "" if line.limit is None else f"<= {line.limit}")
+    Console().print(table)
+
+
+def vars_of(line: Line) -> dict[str, Any]:
+    """A line as JSON values."""
+    return {"name": line.name, "value": line.value, "unit": line.unit, "limit": line.limit}
+
+
+def analysis_lines(frames: list[WardFrame], pack: Pack) -> list[Line]:
+    """A whole analysis over its own model calls, and decoding apart."""
+    nobody = Gallery.empty(pack.embedding_dimension)
+    analyse_frame(frames[0].frame, frames[0].zones, {}, nobody, pack)
+    ratios, totals, models = [], [], []
+    for _ in range(ROUNDS):
+        for ward in frames:
+            result = analyse_frame(ward.frame, ward.zones, {}, nobody, pack)
+            ratios.append(result.seconds_total / result.seconds_models)
+            totals.append(result.seconds_total)
+            models.append(result.seconds_models)
+    jpeg = encode_jpeg(frames[0].frame, 85)
+    decoding = median_seconds(lambda: decode(jpeg), ROUNDS)
+    return [
+        Line("analysis / its model calls", statistics.median(ratios), "ratio", MAX_OVERHEAD),
+        Line("analysis / its model calls, best tenth", float(np.percentile(ratios, 10)), "ratio"),
+        Line("analysis", 1000 * statistics.median(totals), "ms"),
+        Line("its model calls", 1000 * statistics.median(models), "ms"),
+        Line("decode of the JPEG", 1000 * decoding, "ms"),
+        Line("decode + analysis", 1000 * (decoding + statistics.median(totals)), "ms"),
+    ]
+
+
+def matching_lines(ward: WardFrame, pack: Pack) -> list[Line]:
+    """1:N of 8 faces against 100,000 templates over a whole analysis."""
+    from service.vision.judge import compare
+
+    rng = np.random.default_rng(7)
+    vectors = rng.normal(size=(100_000, pack.embedding_dimension)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    gallery = Gallery(tuple(f"k{i}" for i in range(len(vectors))), vectors)
+    faces, keys = vectors[:8].copy(), [None] * 8
+    matching = median_seconds(lambda: compare(faces, keys, gallery, 0.4), ROUNDS)
+    nobody = Gallery.empty(pack.embedding_dimension)
+    whole = median_seconds(lambda: analyse_frame(ward.frame, ward.zones, {}, nobody, pack), ROUNDS)
+    return [Line("1:N of 8 faces in 100,000 templates / analysis", matching / whole, "ratio", 0.12)]
+
+
+def peer_lines(frames: list[WardFrame], pack: Pack, folder: Path, archive: Path | None) -> list[Line]:
+    """The faces part against insightface's FaceAnalysis (SCRFD 2.5G, the same embedder), where SCRFD is cached."""
+    archive = archive or next(default_cache().rglob(_SCRFD), None)
+    if archive is None:
+        Console(stderr=True).print(f"no {_SCRFD} in {default_cache()}: the comparison with FaceAnalysis is left out")
+        return []
+    with tempfile.TemporaryDirectory() as scratch:
+        peer = open_peer(archive, folder, Path(scratch))
+        policy = ReadingPolicy()
+        ours, theirs, found_ours, found_theirs = [], [], 0, 0
+        for round_ in range(ROUNDS + 1):
+            for ward in frames:
+                beds = beds_of(ward.frame, ward.zones, pack)
+                started = time.perf_counter()
+                sights = faces_in_beds(ward.frame.pixels, beds, pack, policy)
+                pack.embedder.embed([s.aligned for _, s in sights])
+                middle = time.perf_counter()
+                peers = peer.get(ward.frame.pixels)
+                ended = time.perf_counter()
+                if round_:
+                    ours.append(middle - started)
+                    theirs.append(ended - middle)
+                    found_ours += len({index for index, _ in sights if ward.occupied[index]})
+                    found_theirs += len(peers)
+    there = ROUNDS * sum(sum(w.occupied) for w in frames)
+    return [
+        Line("faces part / FaceAnalysis (SCRFD 640, same embedder)", ratio_of(ours, theirs), "ratio", MAX_FACES),
+        Line("faces found, ours", found_ours / there, "of visible"),
+        Line("faces found, FaceAnalysis", found_theirs / there, "of visible"),
+    ]
+
+
+def open_peer(archive: Path, folder: Path, scratch: Path) -> Any:
+    """FaceAnalysis over a folder with SCRFD from `archive` and our prepared SFace, options as ours."""
+    from insightface.app import FaceAnalysis
+
+    with tarfile.open(archive) as tar:
+        member = next(m for m in tar.getmembers() if m.name.endswith("models/scrfd.onnx"))
+        content = tar.extractfile(member)
+        assert content is not None
+        (scratch / "scrfd.onnx").write_bytes(content.read())
+    shutil.copy(folder / "sface.onnx", scratch / "sface.onnx")
+    (scratch / "MODEL.LICENSE").write_text("for comparison only")
+    tasks = {
+        "detection": {"file": "scrfd.onnx", "preprocessing": {"mean": 127.5, "std": 128.0}},
+        "recognition": {
+            "file": "sface.onnx",
+            "preprocessing": {"mean": 0.0, "std": 1.0},
+            "embedding_dimension": 128,
+        },
+    }
+    manifest = {"manifest_version": 2, "model_id": "peer", "license": "MODEL.LICENSE", "tasks": tasks}
+    (scratch / "manifest.json").write_text(json.dumps(manifest))
+    options = RuntimeOptions()
+    app = FaceAnalysis(str(scratch), providers=list(options.providers), sess_options=session_options(options))
+    app.prepare(ctx_id=0, det_thresh=0.3, det_size=(640, 640))
+    return app
+
+
+def ratio_of(ours: list[float], theirs: list[float]) -> float:
+    """The median of the ratios of neighbours in time: a busy machine slows both."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def median_seconds(call: Callable[[], object], rounds: int) -> float:
+    """The median time of `call`, after one call that does not count."""
+    call()
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    main()

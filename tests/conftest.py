@@ -1,0 +1,139 @@
+"""Fixtures of the whole suite: a fresh, migrated installation a test, on SQLite or on PostgreSQL.
+
+Set `WARDWATCH_TEST_DATABASE_URL` (postgresql+psycopg://…) to run everything on PostgreSQL: each worker then has its
+own schema, emptied before each test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, text
+from sqlmodel import SQLModel
+
+from service.app import create_app
+from service.platform import migrate
+from service.platform.context import Context, open_context
+from service.platform.database import Database
+from service.platform.jobs import JobRunner
+from service.platform.schema import load_tables
+from service.platform.settings import Settings
+from service.worker import handlers
+
+ROOT = Path(__file__).resolve().parent.parent
+POSTGRES_URL = os.environ.get("WARDWATCH_TEST_DATABASE_URL", "")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_operators_settings() -> Iterator[None]:
+    """A developer's own WARDWATCH_… variables must not decide what a test finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("WARDWATCH_") and not name.startswith("WARDWATCH_TEST_"):
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str | Path]:
+    """A migrated database: an SQLite file to copy, or the URL of a schema of this worker's own."""
+    load_tables()
+    if not POSTGRES_URL:
+        path = tmp_path_factory.mktemp("template") / "wardwatch.db"
+        _migrate(f"sqlite:///{path}")
+        yield path
+        return
+    schema = f"wardwatch_test_{worker_id}_{os.getpid()}"
+    admin = create_engine(POSTGRES_URL)
+    with admin.begin() as connection:
+        connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+    url = f"{POSTGRES_URL}{'&' if '?' in POSTGRES_URL else '?'}options=-csearch_path%3D{schema}"
+    try:
+        _migrate(url)
+        yield url
+    finally:
+        with admin.begin() as connection:
+            connection.execute(text(f'DROP SCHEMA "{schema}" CASCADE'))
+        admin.dispose()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, migrated_template: str | Path) -> Settings:
+    """Settings of an installation in the test's own folder. No worker threads: see `run_jobs`."""
+    data = tmp_path / "data"
+    data.mkdir()
+    url = None
+    if isinstance(migrated_template, Path):
+        shutil.copyfile(migrated_template, data / "wardwatch.db")
+    else:
+        url = migrated_template
+        _empty(url)
+    return Settings(
+        _env_file=None,
+        data_dir=data,
+        database_url=url,
+        models_dir=ROOT / "models",
+        worker_threads=0,
+        log_level="warning",
+    )
+
+
+@pytest.fixture
+def context(settings: Settings) -> Iterator[Context]:
+    """A fresh installation."""
+    opened = open_context(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(context: Context) -> FastAPI:
+    """The whole application over the test's installation."""
+    return create_app(context)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the whole application that nobody is logged in at."""
+    with TestClient(app, base_url="http://testserver") as opened:
+        yield opened
+
+
+@pytest.fixture
+def run_jobs(context: Context) -> Callable[[], int]:
+    """Does what waits in the job table, in the test's own thread; returns how many jobs were done."""
+    return JobRunner(context, handlers(), 0).run_until_idle
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The folder of fetched model packs; the test is skipped, and says so, when there is none."""
+    folder = ROOT / "models"
+    if not (folder / "wardwatch-default" / "manifest.json").exists():
+        pytest.skip("the default model pack is not fetched: run `wardwatch models fetch`")
+    return folder
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    try:
+        if migrate.state(database.engine).needed is None:  # before the first migration is written
+            SQLModel.metadata.create_all(database.engine)
+        else:
+            migrate.upgrade_engine(database.engine)
+    finally:
+        database.dispose()
+
+
+def _empty(url: str) -> None:
+    engine = create_engine(url)
+    tables = ", ".join(f'"{table.name}"' for table in SQLModel.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} CASCADE"))
+    engine.dispose()

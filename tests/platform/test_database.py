@@ -1,0 +1,128 @@
+"""The database: transactions, instants, versions."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlmodel import select
+
+from service.platform import migrate
+from service.platform.context import Context
+from service.platform.settings import Settings
+from service.platform.tables import Job
+from tests.builders import EPOCH, create_facility
+
+
+def _job(**values: Any) -> Job:
+    return Job(**{"kind": "test", "run_after": EPOCH, "created_at": EPOCH} | values)
+
+
+def test_a_transaction_that_raises_leaves_nothing(context: Context) -> None:
+    with pytest.raises(ValueError, match="no"), context.database.transaction() as session:  # noqa: PT012
+        session.add(_job())
+        session.flush()
+        raise ValueError("no")
+    with context.database.reading() as session:
+        assert session.exec(select(Job)).all() == []
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_transaction_is_seen_by_readers_after_it(context: Context, durable: bool) -> None:
+    with context.database.transaction(durable=durable) as session:
+        session.add(_job())
+    with context.database.reading() as session:
+        assert len(session.exec(select(Job)).all()) == 1
+
+
+def test_what_was_read_stays_readable_after_the_session(context: Context) -> None:
+    with context.database.transaction() as session:
+        create_facility(session, code="h1")
+    with context.database.reading() as session:
+        job = session.exec(select(Job)).first()
+    assert job is None
+
+
+def test_instants_come_back_aware_and_in_utc(context: Context) -> None:
+    shanghai = timezone(timedelta(hours=8))
+    with context.database.transaction() as session:
+        job = _job(run_after=datetime(2026, 3, 2, 8, 0, 0, 123456, tzinfo=shanghai))
+        session.add(job)
+    with context.database.reading() as session:
+        found = session.get_one(Job, job.id).run_after
+    assert found == datetime(2026, 3, 2, 0, 0, 0, 123456, tzinfo=UTC)
+    assert found.utcoffset() == timedelta(0)
+
+
+def test_a_naive_instant_is_refused(context: Context) -> None:
+    with pytest.raises(StatementError, match="naive"), context.database.transaction() as session:
+        session.add(_job(run_after=datetime(2026, 3, 2)))  # noqa: DTZ001
+
+
+def test_writers_wait_for_each_other_and_readers_for_nobody(context: Context) -> None:
+    """Each of 4 threads reads a count and writes it plus one, 10 times: 40, unless a write was lost."""
+    with context.database.transaction() as session:
+        session.add(_job(id="0" * 32, priority=0))
+    failures: list[BaseException] = []
+
+    def count() -> None:
+        try:
+            for _ in range(10):
+                with context.database.transaction() as session:
+                    job = session.get_one(Job, "0" * 32, with_for_update=True)
+                    job.priority += 1
+                    with context.database.reading() as reader:
+                        assert reader.get_one(Job, "0" * 32).priority <= job.priority
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with context.database.reading() as session:
+        assert session.get_one(Job, "0" * 32).priority == 40
+
+
+def test_foreign_keys_hold(context: Context) -> None:
+    from service.facilities.tables import Ward
+
+    with pytest.raises(DBAPIError), context.database.transaction() as session:
+        session.add(Ward(facility_id="f" * 32, code="w", name="Ward"))
+
+
+def test_sqlite_acknowledges_only_what_is_on_the_disk(context: Context) -> None:
+    if not context.database.is_sqlite:
+        pytest.skip("a matter of SQLite only")
+    with context.database.transaction() as session:
+        connection = session.connection()
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(settings: Settings) -> None:
+    assert migrate.check(settings) == []
+
+
+def test_migrating_twice_changes_nothing(settings: Settings) -> None:
+    assert migrate.upgrade(settings) == migrate.upgrade(settings)
+    assert migrate.upgrade(settings).is_current
+
+
+def test_a_database_that_was_never_migrated_is_named(settings: Settings) -> None:
+    from service.platform.context import open_context
+
+    empty = settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir / 'empty.db'}"})
+    opened = open_context(empty)
+    try:
+        with pytest.raises(migrate.NotMigrated, match="none") as raised:
+            migrate.require_current(opened)
+        assert raised.value.remedy == "run `wardwatch migrate`"
+    finally:
+        opened.close()
