@@ -12,8 +12,9 @@ from service.cli.evaluate import evaluate_app
 from service.cli.evidence import evidence_app
 from service.cli.facility import facility_app
 from service.cli.migrate import migrate
-from service.cli.models import models_app
+from service.cli.packs import models_app
 from service.cli.purge import purge
+from service.cli.screen import screen
 from service.cli.serve import serve, work
 from service.cli.simulate import simulate
 from service.cli.tokens import tokens_app
@@ -32,6 +33,7 @@ app.command("worker")(work)
 app.command("migrate")(migrate)
 app.command("doctor")(doctor)
 app.command("enrol")(enrol)
+app.command("screen")(screen)
 app.command("simulate")(simulate)
 app.command("purge")(purge)
 app.add_typer(models_app, name="models")

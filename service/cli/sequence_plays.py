@@ -22,6 +22,10 @@ Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels, np.random.Generator], Pixels]
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+_UNMOVED = 45.0
+"""Mean minutes in one posture; old people shift about twice an hour (De Koninck et al., Sleep 15, 1992)."""
+_TURNED_AFTER = 120.0
+"""Whoever cannot move is turned every two hours, against pressure ulcers."""
 _WITH_FACE = (Posture.FACE_UP, Posture.FACE_LEFT, Posture.FACE_RIGHT)
 
 
@@ -167,8 +171,13 @@ def curtain(share: float, left: bool) -> Change:
 
 
 def blurred(sigma: float) -> Change:
-    """Out of focus: `sigma` as a share of the width."""
-    return lambda pixels, _: np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma * pixels.shape[1]), np.uint8)
+    """Out of focus: `sigma` as a share of the width. The sensor's noise stays sharp."""
+
+    def defocus(pixels: Pixels, draw: np.random.Generator) -> Pixels:
+        soft = cv2.GaussianBlur(pixels, (0, 0), sigma * pixels.shape[1]).astype(np.float32)
+        return np.asarray(np.clip(soft + draw.normal(0, 2.5, pixels.shape), 0, 255), np.uint8)
+
+    return defocus
 
 
 def moved(right: float, down: float, turn: float = 0.0) -> Change:
@@ -249,7 +258,8 @@ def _lying(stage: Stage, draw: np.random.Generator, stay: int, face: str) -> lis
     while len(scenes) < stay:
         fold, roll = int(draw.integers(0, 2**31)), draw.random()
         posture = Posture.TURNED_AWAY if roll < 0.20 else Posture.COVERED if roll < 0.35 else _WITH_FACE[fold % 3]
-        turns = max(1, round(float(draw.exponential(50)) / stage.minutes))
+        minutes = min(float(draw.exponential(_UNMOVED)), _TURNED_AFTER)
+        turns = max(1, round(minutes / stage.minutes))
         for _ in range(turns):
             shown = face if posture.shows_face else None
             scenes.append(BedScene(posture, shown, fold, stir=int(draw.integers(0, 2**31))))

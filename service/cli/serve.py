@@ -14,7 +14,7 @@ from service import worker
 from service.app import create_app
 from service.cli.console import installation
 from service.enrolment import opened_pack
-from service.platform import logging
+from service.platform import logging, migrate
 from service.platform.context import Context
 from service.platform.jobs import JobRunner
 from service.platform.settings import Settings, get_settings
@@ -29,10 +29,15 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: the setting host.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     threads: Threads = None,
+    bring_up_to_date: Annotated[
+        bool, typer.Option("--migrate", help="Migrate the database first, also PostgreSQL. SQLite always is.")
+    ] = False,
 ) -> None:
     """Serve the API and the pages, and analyse what comes in, until stopped."""
     settings = _chosen(host=host, port=port, worker_threads=threads)
     logging.configure(settings.log_level)
+    if bring_up_to_date:
+        migrate.upgrade(settings)
     with installation(settings) as context:
         require_pack(context)
         config = uvicorn.Config(

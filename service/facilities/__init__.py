@@ -3,6 +3,14 @@
 from service.facilities.errors import LayoutInvalid, LayoutIssue, WatermarkRefused
 from service.facilities.event_time import event_now, move_watermark, watermark
 from service.facilities.layout_loading import LayoutReport, apply_layout, load_layout
+from service.facilities.presence_policy import (
+    CATEGORIES_LOOKED_FOR_ON_WARD,
+    DEFAULT_POLICY,
+    CheckKind,
+    CheckTime,
+    PresencePolicy,
+    policy_of,
+)
 from service.facilities.repository import (
     bed_by_hospital_code,
     bed_by_id,
@@ -27,13 +35,18 @@ from service.facilities.tables import Bed, BedZone, Camera, Facility, Ward
 from service.facilities.zones import ZoneDrawing, redraw
 
 __all__ = [
+    "CATEGORIES_LOOKED_FOR_ON_WARD",
+    "DEFAULT_POLICY",
     "Bed",
     "BedZone",
     "Camera",
+    "CheckKind",
+    "CheckTime",
     "Facility",
     "LayoutInvalid",
     "LayoutIssue",
     "LayoutReport",
+    "PresencePolicy",
     "Ward",
     "WatermarkRefused",
     "ZoneDrawing",
@@ -54,6 +67,7 @@ __all__ = [
     "find_facility",
     "load_layout",
     "move_watermark",
+    "policy_of",
     "redraw",
     "ward",
     "ward_by_id",

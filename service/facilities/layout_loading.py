@@ -14,11 +14,12 @@ from service.facilities.event_time import event_now
 from service.facilities.layout_checks import check_layout, hospital_code_of
 from service.facilities.layout_schema import FacilitySpec, LayoutSpec, validate_layout
 from service.facilities.layout_text import parse_layout_text
+from service.facilities.presence_policy import policy_of
 from service.facilities.repository import beds_of_facility, cameras_of_facility, find_facility, zoned_beds
 from service.facilities.tables import Facility, Ward
 from service.facilities.upsert import Tally, assign, given, upsert_ward
 from service.kit.clock import utc
-from service.kit.errors import Conflict
+from service.kit.errors import Conflict, InvalidInput
 from service.ledger import append
 
 MAX_POLICY_CHARACTERS = 20_000
@@ -152,7 +153,7 @@ def _report(session: Session, facility: Facility, layout: LayoutSpec, now: datet
 
 
 def _check_policy(policy: dict[str, Any]) -> None:
-    """Size and kind only: the room that owns the presence policy checks its meaning."""
+    """Plain data of a fair size that says something a presence policy can say."""
     try:
         text = json.dumps(policy, allow_nan=False)
     except (TypeError, ValueError):
@@ -161,3 +162,7 @@ def _check_policy(policy: dict[str, Any]) -> None:
         ) from None
     if len(text) > MAX_POLICY_CHARACTERS:
         raise LayoutInvalid([LayoutIssue("facility.policy", "the policy is too long", "keep only what differs")])
+    try:
+        policy_of(policy)
+    except InvalidInput as error:
+        raise LayoutInvalid([LayoutIssue(f"facility.{error.field}", error.message, error.remedy)]) from None

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from service.access import Actor, Permission
 from service.facilities.tables import Bed, BedZone, Camera, Facility, Ward
 from service.kit.errors import NotFound
-
-
-class Caller(Protocol):
-    """Whoever asks: an actor of the room above, known here only by what it may."""
-
-    def require(self, permission: Any, facility_id: str, /) -> object:
-        """Raises when the caller lacks the permission at the facility."""
-        ...
 
 
 def facility_by_code(session: Session, code: str) -> Facility:
@@ -36,15 +28,15 @@ def find_facility(session: Session, code: str) -> Facility | None:
     return session.exec(select(Facility).where(Facility.code == code)).first()
 
 
-def facility_for(session: Session, caller: Caller, permission: Any, code: str) -> Facility:
-    """The facility called `code`, if the caller has the permission there.
+def facility_for(session: Session, actor: Actor, permission: Permission, code: str) -> Facility:
+    """The facility called `code`, if `actor` has the permission there.
 
-    A facility that does not exist and one the caller may not know of get the same answer. Raises `NotFound`, or what
-    `caller.require` raises when the caller belongs there and may not do this.
+    A facility that does not exist and one the actor may not know of get the same answer. Raises `NotFound`, or
+    `Forbidden` for an actor who belongs there and may not do this.
     """
     facility = facility_by_code(session, code)
     try:
-        caller.require(permission, facility.id)
+        actor.require(permission, facility.id)
     except NotFound:
         raise _unknown_facility(code) from None
     return facility

@@ -1,5 +1,6 @@
 """Bed states, presence checks and the in-bed rate. This room states facts, never a suspicion."""
 
+from service.facilities import DEFAULT_POLICY, CheckKind, CheckTime, PresencePolicy, policy_of
 from service.occupancy.board import BedNow, Board, ward_board
 from service.occupancy.directed import Answer, DirectedState, Request, add_look, requests_with_state
 from service.occupancy.errors import DirectedCheckClosed, LookRefused, PresenceBusy
@@ -7,7 +8,6 @@ from service.occupancy.gather import Place, place_of, stays_of
 from service.occupancy.in_bed_rate import in_bed_rate
 from service.occupancy.looks import INSPECTOR, Look, LookMethod, LookResult
 from service.occupancy.outcome import PresenceState
-from service.occupancy.policy import DEFAULT_POLICY, CheckKind, CheckTime, PresencePolicy, policy_of
 from service.occupancy.rate_arithmetic import REPORTABLE_COVERAGE, InBedRateRow, rate_of
 from service.occupancy.recompute import advance_job, dirty_job, judged_upto
 from service.occupancy.repository import admissions_with, checks_of, directed_checks, find_checks, looks_of

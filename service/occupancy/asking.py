@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from service.facilities import PresencePolicy
 from service.occupancy.looks import Look, confirmed_absence, deciding_find
 from service.occupancy.outcome import ASKS_FOR_A_LOOK, CheckFacts, Outcome, PresenceState, judge
-from service.occupancy.policy import PresencePolicy
 from service.occupancy.stays import Stay
 
 

@@ -12,18 +12,17 @@ from sqlmodel import Session
 
 from service.admissions import FOREVER, AdmissionRecord, active_admissions
 from service.enrolment import exempt_patients, reference_since
-from service.facilities import Facility, beds_of_facility, wards_of_facility
+from service.facilities import Facility, PresencePolicy, beds_of_facility, policy_of, wards_of_facility
 from service.kit.intervals import Interval
 from service.occupancy.asking import OpenRequest
 from service.occupancy.looks import Look, LookResult
 from service.occupancy.outcome import CheckFacts
-from service.occupancy.policy import PresencePolicy, policy_of
 from service.occupancy.repository import asked_ids, looks_on, requests_between
 from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.tables import DirectedCheck
 from service.occupancy.timeline import Observation, observe
 from service.occupancy.windows import Window, is_due
-from service.sightings import Reading, Sighting, readings, sightings_of
+from service.sightings import Reading, Sighting, last_recognitions, reading_pack, readings, sightings_of
 from service.vision import BedState
 
 
@@ -99,7 +98,9 @@ def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord])
     facility_id = place.facility.id
     wards = {ward.id: ward for ward in wards_of_facility(session, facility_id)}
     beds = {bed.id: wards[bed.ward_id] for bed in beds_of_facility(session, facility_id)}
-    since, exempt = reference_since(session, facility_id), exempt_patients(session, facility_id)
+    # Who was enrolled with another pack than the one that reads the pictures cannot be recognised: no judgement.
+    since = reference_since(session, facility_id, pack_hash=reading_pack(session, facility_id))
+    exempt = exempt_patients(session, facility_id)
     return tuple(
         Stay(
             admission_id=record.admission_id,
@@ -172,8 +173,14 @@ class _Seen:
         return any(reading.state in doubtful for reading in self.by_bed.get((window.due_at, bed_id), ()))
 
     def add_before(self, session: Session, place: Place, window: Window, beds: Collection[str]) -> None:
-        before = Interval(window.span.start - place.policy.lookback, window.span.start)
-        for reading in readings(session, place.facility.id, beds, [before]):
+        """An identity begins with a face no longer ago than it may last: from the last one on, readings matter."""
+        lasting = Interval(window.span.start - place.policy.continuity, window.span.start)
+        faces = last_recognitions(session, place.facility.id, lasting)
+        known = {bed_id: faces[bed_id] for bed_id in beds if bed_id in faces}
+        if not known:
+            return
+        before = Interval(min(known.values()), window.span.start)
+        for reading in readings(session, place.facility.id, known, [before]):
             if reading.captured_at < window.span.start:
                 self.by_bed[window.due_at, reading.bed_id].append(reading)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from service.occupancy.policy import PresencePolicy
+from service.facilities import PresencePolicy
 from service.occupancy.stays import Stay
 
 

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from service.facilities import PresencePolicy
 from service.occupancy.looks import Look, LookResult, confirmed_absence, deciding_find
-from service.occupancy.policy import PresencePolicy
 from service.occupancy.stays import Stay
 from service.occupancy.timeline import Observation, debounce, identity_in, wholly_observed, within
 from service.occupancy.windows import Window
-from service.sightings.facts import Sighting
+from service.sightings import Sighting
 from service.vision import BedState
 
 

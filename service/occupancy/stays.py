@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from service.facilities import CATEGORIES_LOOKED_FOR_ON_WARD, PresencePolicy
 from service.kit.intervals import Interval
-from service.occupancy.policy import CATEGORIES_LOOKED_FOR_ON_WARD, PresencePolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
 
+from service.facilities import PresencePolicy
 from service.kit.intervals import Interval
-from service.occupancy.policy import PresencePolicy
-from service.sightings.facts import Reading
+from service.sightings import Reading
 from service.vision import BedState
 
 UNCERTAIN = "uncertain"
@@ -102,6 +102,12 @@ def _without_blind_companions(ordered: Sequence[Reading], policy: PresencePolicy
 
 def _combine(at: datetime, readings: Sequence[Reading], patient_id: str) -> Observation:
     """Several views of one instant: the patient beats anybody, somebody beats nobody, a doubt beats an empty bed."""
+    if len(readings) == 1:
+        one = readings[0]
+        other = _other(one, patient_id)
+        return Observation(
+            at, state_for(one, patient_id), (one.reading_id,), (other,) if other else (), one.lone, one.cause
+        )
     ranked = [(_rank(reading, patient_id), reading) for reading in readings]
     best = min(rank for rank, _ in ranked)
     chosen = [reading for rank, reading in ranked if rank == best]

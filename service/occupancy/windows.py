@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from service.facilities import CheckKind, PresencePolicy
 from service.kit.intervals import Interval
-from service.occupancy.policy import CheckKind, PresencePolicy
 from service.occupancy.stays import Stay
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from service.screening.catalogue import rule
 from service.screening.tables import Finding
 from service.screening.wording import COUNTER, LABELS, NOT_A_VERDICT, STORIES
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
 _PLACE = re.compile(r"\{(\w+)(\.threshold)?(:percent)?\}")
 
 
@@ -51,11 +54,23 @@ def explain(finding: Finding, language: str) -> Explanation:
             FactLine(code, LABELS[code].in_language(language), _plain(fact["value"]), _plain(fact["threshold"]))
             for code, fact in facts.items()
         ),
-        counter_evidence=_counter(finding.counter_evidence, language),
+        counter_evidence=tuple(
+            _in_local_time(line, finding.facts.get("timezone", "UTC"))
+            for line in _counter(finding.counter_evidence, language)
+        ),
         exclusions=tuple(text.in_language(language) for text in law.exclusions),
         legal_basis=law.legal_basis.in_language(language),
         rule_name=law.name.in_language(language),
     )
+
+
+def _in_local_time(text: str, timezone: str) -> str:
+    """`text` with its instants as the hospital's clocks showed them: people compare them with the ward's own notes."""
+
+    def local(match: re.Match[str]) -> str:
+        return datetime.fromisoformat(match[0]).astimezone(ZoneInfo(timezone)).strftime("%Y-%m-%d %H:%M")
+
+    return _INSTANT.sub(local, text)
 
 
 def _filled(template: str, facts: Mapping[str, Mapping[str, Any]]) -> str:

@@ -135,6 +135,7 @@ def _fill(row: Finding, facility: Facility, facts: AdmissionFacts, suspicion: Su
             "variant": suspicion.variant,
             "facts": [fact.to_json() for fact in suspicion.facts],
             "admission_no": facts.admission_no,
+            "timezone": facility.timezone,
             "policy_version": facts.policy_version,
             "pack_hashes": list(facts.pack_hashes),
         },

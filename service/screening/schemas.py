@@ -48,29 +48,43 @@ class ExplanationOut(BaseModel):
         )
 
 
+_FINDING: dict[str, Any] = {
+    "id": "0195565e3b7e7c3a9d6f1b2a4c5d6e7f",
+    "facility": "demo",
+    "admission_no": "A1004",
+    "rule": "phantom_admission",
+    "rule_version": "1",
+    "severity": "high",
+    "state": "raised",
+    "in_shadow": True,
+    "event_at": "2026-03-05T04:10:00Z",
+    "raised_at": "2026-03-05T04:10:03Z",
+    "withdrawn_at": None,
+    "headline": "Admission A1004: not in the hospital at 2 checks on 2 days",
+}
+_DETAIL: dict[str, Any] = {
+    **_FINDING,
+    "facts": {"admission_no": "A1004", "confirmed_checks": 2},
+    "counter_evidence": {},
+    "evidence_ids": ["0195565e3b7e7c3a9d6f1b2a4c5d6e80"],
+    "explanation": {
+        "rule_name": "Phantom admission",
+        "headline": "Admission A1004: not in the hospital at 2 checks on 2 days",
+        "paragraphs": ["At 2 checks two different people looked for the patient and found nobody."],
+        "facts": [
+            {"code": "confirmed_checks", "label": "Checks with a confirmed absence", "value": "2", "threshold": "2"}
+        ],
+        "counter_evidence": ["The patient was verified at 2 checks."],
+        "exclusions": ["leave, also when signed up to 24 hours late"],
+        "legal_basis": "State Council Decree 735, articles 38 and 40",
+    },
+}
+
+
 class FindingOut(BaseModel):
     """A suspicion about one admission under one rule."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0195565e3b7e7c3a9d6f1b2a4c5d6e7f",
-                    "facility": "demo",
-                    "admission_no": "A1004",
-                    "rule": "phantom_admission",
-                    "rule_version": "1",
-                    "severity": "high",
-                    "state": "raised",
-                    "in_shadow": True,
-                    "event_at": "2026-03-05T04:10:00Z",
-                    "raised_at": "2026-03-05T04:10:03Z",
-                    "withdrawn_at": None,
-                    "headline": "Admission A1004: not in the hospital at 2 checks on 2 days",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_FINDING]})
 
     id: str
     facility: str
@@ -93,6 +107,8 @@ class FindingOut(BaseModel):
 
 class FindingDetail(FindingOut):
     """A finding with its facts, evidence and what speaks against it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_DETAIL]})
 
     facts: dict[str, Any]
     counter_evidence: dict[str, Any]

@@ -6,7 +6,15 @@ from service.sightings.facts import Reading, Sighting
 from service.sightings.keep import freeze_frames, hold_frames, purge_frames, purge_job, release_frames, reread_job
 from service.sightings.picture import evidence_picture
 from service.sightings.receive import Accepted, accept_snapshot
-from service.sightings.repository import first_captured_at, latest_readings, pack_hashes, readings, sightings_of
+from service.sightings.repository import (
+    first_captured_at,
+    last_recognitions,
+    latest_readings,
+    pack_hashes,
+    reading_pack,
+    readings,
+    sightings_of,
+)
 from service.sightings.tables import Snapshot, ZoneReading
 
 __all__ = [
@@ -28,10 +36,12 @@ __all__ = [
     "first_captured_at",
     "freeze_frames",
     "hold_frames",
+    "last_recognitions",
     "latest_readings",
     "pack_hashes",
     "purge_frames",
     "purge_job",
+    "reading_pack",
     "readings",
     "release_frames",
     "reread_job",

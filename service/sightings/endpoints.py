@@ -105,7 +105,7 @@ def read_picture(
         clock_now=context.clock.now(),
         kind="audit",
         actor=actor.label,
-        action="frame.read",
+        action="frame.viewed",
         object_kind="zone_reading",
         object_id=reading.id,
         facility_id=reading.facility_id,

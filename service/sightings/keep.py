@@ -10,7 +10,7 @@ from sqlalchemy import select as select_columns
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from service.facilities.tables import BedZone
+from service.facilities import BedZone
 from service.kit.clock import parse_instant
 from service.kit.intervals import Interval
 from service.platform.context import Context

@@ -11,7 +11,6 @@ from service.platform.context import Context
 from service.sightings.receive import image_limits
 from service.sightings.tables import Snapshot, ZoneReading
 from service.vision import BedState, Frame, blur_faces, decode, encode_jpeg
-from service.vision.reading import PixelBox
 
 _MARGIN = 0.08
 """Added around the bed, as a share of its box: a pillow overhangs."""
@@ -32,7 +31,7 @@ def evidence_picture(context: Context, reading_id: str) -> bytes:
     return encode_jpeg(_crop(shown, zone))
 
 
-def _concerned(reading: ZoneReading, snapshot: Snapshot) -> PixelBox | None:
+def _concerned(reading: ZoneReading, snapshot: Snapshot) -> tuple[float, float, float, float] | None:
     if reading.face_box is None:
         return None
     suspected = reading.state == BedState.OTHER_PERSON and snapshot.frozen_for is not None

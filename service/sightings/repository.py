@@ -76,9 +76,33 @@ def sightings_of(
     return tuple(sorted(found.values(), key=lambda item: (item.at, item.reading_id)))
 
 
+def last_recognitions(session: Session, facility_id: str, span: Interval) -> dict[str, datetime]:
+    """Bed id -> when somebody enrolled was last recognised there in `span`, both ends included."""
+    query = (
+        select_columns(col(ZoneReading.bed_id), func.max(ZoneReading.captured_at))
+        .where(
+            col(ZoneReading.facility_id) == facility_id,
+            _captured_in(span),
+            or_(col(ZoneReading.recognised_patient_id).is_not(None), col(ZoneReading.state) == BedState.PATIENT.value),
+        )
+        .group_by(col(ZoneReading.bed_id))
+    )
+    return {bed_id: at for bed_id, at in session.execute(query)}
+
+
 def first_captured_at(session: Session, facility_id: str) -> datetime | None:
     """When the facility's earliest picture was taken."""
     return session.exec(select(func.min(Snapshot.captured_at)).where(Snapshot.facility_id == facility_id)).one()
+
+
+def reading_pack(session: Session, facility_id: str) -> str | None:
+    """The hash of the model pack that read the facility's newest analysed picture; `None` before the first."""
+    return session.exec(
+        select(Snapshot.pack_hash)
+        .where(Snapshot.facility_id == facility_id, col(Snapshot.pack_hash).is_not(None))
+        .order_by(col(Snapshot.id).desc())
+        .limit(1)
+    ).first()
 
 
 def latest_readings(

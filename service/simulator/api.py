@@ -21,14 +21,22 @@ Answer = Any
 class Api:
     """One caller: a program with a token, or a person who logs in. Not shared between threads."""
 
-    def __init__(self, server: str, *, token: str | None = None, person: Person | None = None, patience: float = 120.0):
+    def __init__(
+        self,
+        server: str,
+        *,
+        token: str | None = None,
+        person: Person | None = None,
+        patience: float = 120.0,
+        client: httpx.Client | None = None,
+    ) -> None:
         self._server = server.rstrip("/")
         self._person = person
         self._patience = patience
-        headers = {"User-Agent": "wardwatch-simulate", "Accept-Language": "en"}
+        self._client = client or httpx.Client(timeout=60.0, trust_env=False)
+        self._client.headers.update({"User-Agent": "wardwatch-simulate", "Accept-Language": "en"})
         if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
-        self._client = httpx.Client(timeout=60.0, trust_env=False, headers=headers)
+            self._client.headers["Authorization"] = f"Bearer {token}"
         self.waited_for_server = 0
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from service.simulator.studio import RenderAhead, Studio, StudioSetup, TakenShot
 
 _AHEAD = 4
 """Steps that are rendered before they are needed."""
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.15
 _STUCK_SECONDS = 180.0
 _DEPTH = re.compile(r'^wardwatch_jobs_queued\{kind="([^"]+)",state="([^"]+)"\} ([0-9.e+]+)$', re.MULTILINE)
 _OURS = ("sightings.", "presence.", "screening.")
@@ -104,7 +104,7 @@ class Driver:
 
     def _run_steps(self, ahead: RenderAhead, tell: Callable[[Advance], None]) -> int:
         plan = shots(self._scenario)
-        steps = _steps(self._scenario, plan)
+        steps = steps_of(self._scenario, plan)
         events = list(self._records.events())
         queue: list[Future[list[TakenShot]]] = [ahead.begin(step.shots) for step in steps[:_AHEAD]]
         dropped, watermark = 0, self._scenario.start
@@ -178,18 +178,19 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
     """The pictures taken after `span.start` and not after `span.end`."""
 
     span: Interval
     shots: tuple[Shot, ...]
 
 
-def _steps(scenario: Scenario, plan: Sequence[Shot]) -> list[_Step]:
+def steps_of(scenario: Scenario, plan: Sequence[Shot]) -> list[Step]:
+    """The scenario cut at its pauses."""
     found, start = [], scenario.start
     for end in pauses(scenario):
         first = start == scenario.start
         inside = tuple(shot for shot in plan if start < shot.at <= end or (first and shot.at == start))
-        found.append(_Step(Interval(start, end), inside))
+        found.append(Step(Interval(start, end), inside))
         start = end
     return found

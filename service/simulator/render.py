@@ -41,7 +41,7 @@ class _Patch:
     x: int
     y: int
     pixels: Pixels
-    mask: NDArray[np.bool_]
+    mask: Pixels
 
 
 class Renderer:
@@ -67,11 +67,8 @@ class Renderer:
         for index, bed in enumerate(scene.beds):
             patch = self._patch(index, bed, scene.lamp)
             height, width = patch.mask.shape
-            np.copyto(
-                picture[patch.y : patch.y + height, patch.x : patch.x + width],
-                patch.pixels,
-                where=patch.mask[..., None],
-            )
+            under = picture[patch.y : patch.y + height, patch.x : patch.x + width]
+            cv2.copyTo(patch.pixels, patch.mask, under)
         for index, bed in enumerate(scene.beds):
             if bed.face is not None:
                 self._lay_face(picture, index, bed, scene.lamp)
@@ -107,7 +104,9 @@ class Renderer:
         surface = _lit(bed_surface(bed, blanket=self._seed + index), lamp)
         pixels = cv2.warpPerspective(surface, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
         mask = cv2.warpPerspective(np.full((HEIGHT, WIDTH), 255, np.uint8), matrix, size)
-        return _Patch(int(low[0]), int(low[1]), np.asarray(pixels, np.uint8), mask > 127)
+        return _Patch(
+            int(low[0]), int(low[1]), np.asarray(pixels, np.uint8), np.where(mask > 127, 255, 0).astype(np.uint8)
+        )
 
     def _lay_face(self, picture: Pixels, index: int, bed: BedScene, lamp: Lamp) -> None:
         """Warps a head onto its pillow, turned with the bed, and blends it in by its soft mask."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.vision.assign import NONE, assign
-from service.vision.quality import FaceQuality
+from service.vision.quality import FaceQuality, QualityReason
 from service.vision.reading import (
     BedReading,
     BedState,
@@ -91,6 +91,8 @@ def judge(
     own = [f for f in faces if expected is not None and f.identity == expected]
     face = max(own, key=_closeness) if own else max(faces, key=lambda f: f.quality.score)
     state, confidence = _state(face, expected, policy)
+    # A carer's better face beside the patient must not make the patient an impostor: whoever reads this is told.
+    company = (QualityReason.SEVERAL_FACES,) if len(faces) > 1 else ()
     return BedReading(
         zone_id=zone_id,
         state=state,
@@ -99,7 +101,7 @@ def judge(
         similarity=face.similarity,
         expected_similarity=face.expected_similarity,
         face_quality=face.quality.score,
-        quality_reasons=face.quality.reasons,
+        quality_reasons=(*face.quality.reasons, *company),
         body_score=body,
         face_box=face.box,
     )

@@ -61,10 +61,12 @@ def outcome_sign(outcome: str) -> Sign:
 
 
 def card_sign(state: str, last_outcome: str | None) -> Sign:
-    """The sign of a bed on the board: an empty bed whose patient is excused asks for nothing."""
+    """The sign of a bed on the board, calm where nothing is asked for: an empty bed whose patient is excused, and a
+    sleeper whose last check showed the patient to be there."""
     sign = bed_sign(state)
-    excused = last_outcome is not None and outcome_sign(last_outcome).tone == "info"
-    return Sign("info", sign.icon) if state == "empty" and excused else sign
+    last = outcome_sign(last_outcome).tone if last_outcome is not None else ""
+    calm = (state == "empty" and last == "info") or (state == "unidentified" and last == "good")
+    return Sign("info", sign.icon) if calm else sign
 
 
 def severity_tone(severity: str) -> str:

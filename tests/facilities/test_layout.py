@@ -211,3 +211,22 @@ def test_no_polygon_breaks_the_check(vertices: list[tuple[float, float]]) -> Non
     except ValueError:
         return
     assert 3 <= len(kept) <= 32
+
+
+@pytest.mark.parametrize(
+    ("policy", "field"),
+    [
+        ("{grace_hours: -1}", "facility.policy.grace_hours"),
+        ("{checks: [{kind: routine, at: '25:00'}]}", "facility.policy.checks"),
+        ("{unheard_of: 1}", "facility.policy.unheard_of"),
+    ],
+)
+def test_a_presence_policy_that_says_nothing_sensible_stops_the_layout(
+    context: Context, policy: str, field: str
+) -> None:
+    text = f"facility: {{code: strict, policy: {policy}}}\nwards: [{{code: W1, beds: [{{code: 1}}]}}]"
+    with context.database.transaction() as session, pytest.raises(LayoutInvalid) as caught:
+        load_layout(session, text, NOW)
+    assert any(issue.path.startswith(field) for issue in caught.value.issues)
+    with context.database.reading() as session:
+        assert find_facility(session, "strict") is None

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from itertools import count
 from zoneinfo import ZoneInfo
 
+from service.facilities import DEFAULT_POLICY, CheckKind, PresencePolicy
 from service.kit.intervals import Interval
 from service.occupancy.looks import Look, LookMethod, LookResult
 from service.occupancy.outcome import CheckFacts, Outcome, judge
-from service.occupancy.policy import DEFAULT_POLICY, CheckKind, PresencePolicy
 from service.occupancy.stays import Placement, Stay
 from service.occupancy.timeline import observe
 from service.occupancy.windows import Window

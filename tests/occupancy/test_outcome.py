@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.facilities import DEFAULT_POLICY, policy_of
 from service.kit.intervals import Interval
 from service.occupancy.asking import judge_in_order
 from service.occupancy.looks import LookMethod
 from service.occupancy.outcome import CheckFacts, PresenceState
-from service.occupancy.policy import DEFAULT_POLICY, policy_of
 from service.occupancy.stays import Activity, Leave, Placement
 from service.occupancy.timeline import observe
 from service.sightings.facts import Sighting

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.facilities import DEFAULT_POLICY as POLICY
 from service.kit.intervals import Interval, total
-from service.occupancy.policy import DEFAULT_POLICY as POLICY
 from service.occupancy.timeline import (
     covered,
     debounce,

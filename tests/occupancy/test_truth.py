@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from service.facilities import PresencePolicy, policy_of
 from service.kit.intervals import Interval
 from service.occupancy.asking import judge_in_order
 from service.occupancy.looks import Look, LookMethod, LookResult
 from service.occupancy.outcome import CheckFacts, PresenceState
-from service.occupancy.policy import PresencePolicy, policy_of
 from service.occupancy.rate_arithmetic import rate_of
 from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.timeline import observe

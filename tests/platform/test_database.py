@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
+from sqlalchemy import inspect
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlmodel import select
 
 from service.platform import migrate
 from service.platform.context import Context
+from service.platform.database import Database
 from service.platform.settings import Settings
 from service.platform.tables import Job
 from tests.builders import EPOCH, create_facility
@@ -126,3 +130,14 @@ def test_a_database_that_was_never_migrated_is_named(settings: Settings) -> None
         assert raised.value.remedy == "run `wardwatch migrate`"
     finally:
         opened.close()
+
+
+def test_every_migration_goes_back_too(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    migrate.upgrade_engine(database.engine)
+    with database.engine.begin() as connection:
+        command.downgrade(migrate.configuration(connection), "base")
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+    assert migrate.upgrade_engine(database.engine).is_current
+    assert migrate.differences(database.engine) == []
+    database.dispose()

@@ -86,7 +86,9 @@ def test_a_week_in_small_gives_the_findings_that_are_true_and_no_other(context):
         for finding in findings:
             for language in ("en", "zh"):
                 words = explain(finding, language)
-                assert "{" not in "".join([words.headline, *words.paragraphs, *words.counter_evidence])
+                told = "".join([words.headline, *words.paragraphs, *words.counter_evidence])
+                assert "{" not in told
+                assert "+00:00" not in told
         actions = [e.action for e in session.exec(select(LedgerEntry)) if e.action.startswith("finding.")]
         assert sorted(set(actions)) == ["finding.raised", "finding.updated"]
         assert verify(session) is None

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import SQLModel
 
 from service.app import create_app
 from service.platform import migrate
@@ -29,10 +28,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         log_level="warning",
     )
     context = open_context(settings)
-    if migrate.state(context.database.engine).needed is None:  # before the first migration is written
-        SQLModel.metadata.create_all(context.database.engine)
-    else:
-        migrate.upgrade_engine(context.database.engine)
+    migrate.upgrade_engine(context.database.engine)
     app = create_app(context)
     with TestClient(app):  # starts the application, which then knows its installation
         yield play(app, context)

@@ -82,6 +82,8 @@ def test_people_of_another_facility_may_not_even_know(scene: Scene) -> None:
         answer = stranger.get(path)
         assert answer.status_code == 404, path
         assert "North District" not in answer.text, path
+    ward, nothing = stranger.get(f"/wards/{scene.ward_id}"), stranger.get(f"/wards/{'0' * 32}")
+    assert words(ward.text).split("Reference")[0] == words(nothing.text).split("Reference")[0]
     unknown = stranger.get(f"{REPORT}?facility=nothing-like-it")
     known = stranger.get(f"{REPORT}?facility={here}")
     same = ("nothing-like-it", here)

@@ -6,6 +6,15 @@ from service.vision.sequence.fusion import DEFAULT_WEIGHTS, FusionWeights
 from service.vision.sequence.make_print import make_print
 from service.vision.sequence.policy import SequencePolicy, ViewCause
 from service.vision.sequence.prints import PrintUnreadable, TimedPrint, ViewPrint, ZonePrint
+from service.vision.sequence.repeated_faces import (
+    FacePrint,
+    RepeatKind,
+    RepeatPolicy,
+    RepeatReport,
+    face_shape,
+    face_signature,
+    repeat_faces,
+)
 from service.vision.sequence.views import ViewVerdict, judge_views
 
 __all__ = [
@@ -13,16 +22,23 @@ __all__ = [
     "BedPolicy",
     "BedSight",
     "BedVerdict",
+    "FacePrint",
     "FusionWeights",
     "Occupancy",
     "PrintUnreadable",
+    "RepeatKind",
+    "RepeatPolicy",
+    "RepeatReport",
     "SequencePolicy",
     "TimedPrint",
     "ViewCause",
     "ViewPrint",
     "ViewVerdict",
     "ZonePrint",
+    "face_shape",
+    "face_signature",
     "judge_beds",
     "judge_views",
     "make_print",
+    "repeat_faces",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import log, log1p
@@ -59,7 +59,10 @@ class BedPolicy:
 
     version: str = "1"
     still: float = 0.012
-    """Change up to which nothing moved: the noise of two night pictures gives at most .010."""
+    """Change up to which nothing moved: the noise of two night pictures of 1080 lines gives at most .010. A noisier
+    camera has its own: twice the least change that its beds show in a tenth of the steps ..."""
+    still_most_change: float = 0.04
+    """... but no more than this: somebody who stirs changes more."""
     surely_still: timedelta = timedelta(minutes=100)
     """How long a bed must have looked the same, without face or body, to be surely empty: sleepers change posture every
     20 to 60 minutes, and hardly ever lie unmoved for 100."""
@@ -115,7 +118,24 @@ def judge_beds(
     ordered = in_event_order(list(prints))
     observed = {verdict.key for verdict in views if verdict.observed}
     names = sorted({zone.zone_id for item in ordered for zone in item.print.zones})
+    policy = _for_noise(names, [item for item in ordered if item.key in observed], sights, policy)
     return {name: _judge_bed(name, ordered, observed, sights, policy, weights) for name in names}
+
+
+def _for_noise(
+    names: Sequence[str],
+    prints: Sequence[TimedPrint],
+    sights: Mapping[tuple[str, str], BedSight],
+    policy: BedPolicy,
+) -> BedPolicy:
+    """The policy with the camera's own `still`."""
+    steps: list[float] = []
+    for name in names:
+        used = [item for item in prints if item.print.zone(name) is not None and (item.key, name) in sights]
+        series = _series(name, used, sights, policy)
+        steps += [] if series is None else [float(s) for s in series.steps if not np.isnan(s)]
+    own = 2.0 * float(np.quantile(steps, 0.1)) if len(steps) >= 10 else 0.0
+    return replace(policy, still=min(max(policy.still, own), policy.still_most_change))
 
 
 def evidence_of(
@@ -166,11 +186,10 @@ def settle(chances: Sequence[float], policy: BedPolicy = DEFAULT_BED_POLICY) -> 
         if state is Occupancy.UNCERTAIN:
             states[index] = _kept(held, chances[index])
             continue
-        if held is None or state is held or _confirmed(states, index, policy):
-            if held is not None or _confirmed(states, index, policy):
-                held = state
-            continue
-        states[index] = Occupancy.UNCERTAIN
+        if state is held or _confirmed(states, index, policy):
+            held = state
+        else:
+            states[index] = Occupancy.UNCERTAIN
     return states
 
 

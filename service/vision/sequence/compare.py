@@ -15,20 +15,23 @@ from service.vision.sequence.prints import STRUCTURE, ZonePrint
 Floats = NDArray[np.float32]
 
 _BLOCKS = (6, 8)
-_TURNS = (-8.0, -4.0, 0.0, 4.0, 8.0)
-_SCALES = (0.88, 0.94, 1.0, 1.06, 1.14)
+_TURNS = (-9.0, -6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
+_SCALES = (0.9, 1.0, 1.12)
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
     """How a view came out of its reference: cells of `structure` to the right and down, degrees and a factor if it was
-    turned or zoomed besides; `agreement` once that is undone."""
+    turned or zoomed besides; `agreement` once that is undone; `fit`: correlation of what both show; `overlap`: how
+    much that is."""
 
     right: float
     down: float
     turn: float
     scale: float
     agreement: float
+    fit: float
+    overlap: float
 
     @property
     def length(self) -> float:
@@ -56,17 +59,22 @@ def find_shift(structure: NDArray[np.generic], reference: Floats, block_agrees: 
     view = structure.astype(np.float32)
     variants = [(t, s) for t in _TURNS for s in _SCALES] if widely else [(0.0, 1.0)]
     found = [_shift_of(view, reference, block_agrees, turn, scale) for turn, scale in variants]
-    return max(found, key=lambda shift: (shift.agreement, -shift.length))
+    return max(found, key=lambda shift: (shift.fit, -shift.length))
 
 
 def _shift_of(view: Floats, reference: Floats, block_agrees: float, turn: float, scale: float) -> Shift:
     rows, columns = STRUCTURE
     back = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), turn, 1.0 / scale)
     upright = view if (turn, scale) == (0.0, 1.0) else cv2.warpAffine(view, back, (columns, rows))
-    (right, down), _ = cv2.phaseCorrelate(reference, np.asarray(upright, np.float32), _window())
+    # OpenCV multiplies its inputs by the window in place, so it gets copies.
+    (right, down), _ = cv2.phaseCorrelate(reference.copy(), np.array(upright, np.float32), _window())
     undo = np.array([[1, 0, right], [0, 1, down]], np.float32)
-    placed = cv2.warpAffine(upright, undo, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    return Shift(right, down, turn, scale, agreement(placed, reference, block_agrees))
+    inverse = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    placed = np.asarray(cv2.warpAffine(upright, undo, (columns, rows), flags=inverse), np.float32)
+    both = cv2.warpAffine(np.ones((rows, columns), np.float32), undo, (columns, rows), flags=inverse) > 0.99
+    overlap = float(both.mean())
+    fit = float(_unit(placed[both]) @ _unit(reference[both])) if overlap > 0.1 else 0.0
+    return Shift(right, down, turn, scale, agreement(placed, reference, block_agrees), fit, overlap)
 
 
 def mean_structure(structures: Sequence[NDArray[np.generic]]) -> Floats:

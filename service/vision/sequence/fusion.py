@@ -34,13 +34,15 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class FusionWeights:
     """Log odds of occupied = `bias` + the sum of weight x evidence. A term whose evidence is missing is left out,
-    and so is its own bias."""
+    and so is its own bias; the body's term lies between `body_low` and `body_high`."""
 
     version: str
     provenance: str
     bias: float
     body: float
     body_bias: float
+    body_low: float
+    body_high: float
     face: float
     still: float
     activity: float
@@ -56,16 +58,24 @@ class FusionWeights:
 
 DEFAULT_WEIGHTS = FusionWeights(
     version="1",
-    provenance="",
-    bias=0.0,
-    body=1.0,
-    body_bias=2.0,
+    provenance=(
+        "body: logistic regression (ridge .1, classes weighted alike) of 37 beds on ward photographs, 25 of them occupied; "
+        "95% by bootstrap 3.7 to 5.2 (weight), 6.9 to 10.8 (bias); its say is limited to what 25 and 12 beds can prove. "
+        "face: at most 1 false face in 200 empty beds against 1 face in 2 occupied ones. The others: ridge regression (10; "
+        "relief 100, because simulated blankets show a body too plainly) on 1,536 bed readings of four simulated wards, "
+        "half of them with the reference taken away."
+    ),
+    bias=1.383,
+    body=5.089,
+    body_bias=7.324,
+    body_low=-2.0,
+    body_high=3.0,
     face=4.0,
-    still=-1.0,
-    activity=0.5,
-    unlike_empty=1.5,
-    unlike_empty_bias=-1.5,
-    relief=0.0,
+    still=-0.780,
+    activity=0.126,
+    unlike_empty=0.816,
+    unlike_empty_bias=-0.627,
+    relief=0.502,
 )
 
 
@@ -74,7 +84,8 @@ def log_odds(evidence: Evidence, weights: FusionWeights = DEFAULT_WEIGHTS) -> fl
     odds = weights.bias + weights.still * evidence.still + weights.activity * evidence.activity
     odds += weights.relief * evidence.relief
     if evidence.body is not None:
-        odds += weights.body * evidence.body + weights.body_bias
+        told = weights.body * evidence.body + weights.body_bias
+        odds += min(max(told, weights.body_low), weights.body_high)
     if evidence.unlike_empty is not None:
         odds += weights.unlike_empty * evidence.unlike_empty + weights.unlike_empty_bias
     return odds + (weights.face if evidence.face else 0.0)

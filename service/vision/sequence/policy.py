@@ -57,6 +57,11 @@ class SequencePolicy:
     """By how much undoing the shift must better the agreement: chance peaks do not."""
     moved_agrees: float = 0.5
     """Agreement after the shift is undone."""
+    moved_fit: float = 0.55
+    """Correlation, cell by cell, of what both views share: .8 and more for a camera that was turned, at most .4 for the
+    best chance shift between two rooms."""
+    moved_overlap: float = 0.35
+    """Share of the view that both must show for the shift to mean anything."""
 
     lasting: int = 2
     """Prints in a row, alike among themselves, from which an unrelated view is another camera and no passer-by."""
@@ -65,19 +70,20 @@ class SequencePolicy:
 
     covered_texture: float = 0.35
     """Edges over those of the reference, below which what hides the view is a cover."""
-    blurred: float = 0.45
-    """Sharpness over the camera's usual one in the same kind of light. Blurred by a 200th of its width a frame falls to
-    .3; the least of honest frames is .8."""
-
+    blurred: float = 0.72
+    """Edges over spread, as a share of the camera's usual in the same kind of light. Blurred by .006 of its width (12
+    pixels of 1,920) a frame keeps .64 to .70, by .003 it keeps .85; honest frames keep .90."""
+    unsharp: float = 0.60
+    """The single frame's sharpness as a share of the usual, which must fall too: a patch of sun changes the spread, not
+    the finest detail. Blurred by .003 of the width: .46."""
     live_noise: float = 0.10
     """Grey values between neighbouring pixels below which a picture has no noise to judge (a black one, a drawing):
     then equality proves nothing. The quietest simulated frame, day, quality 84, has .58."""
-    same_noise: float = 0.30
-    """Noise distance over the camera's usual one, below which two prints are one picture sent twice through an encoder;
-    two moments lie between .8 and 1.2, a picture encoded again at quality 90 below .3. Lower qualities drown the
-    noise: then only `looped` by content helps."""
-    usual_noise: int = 8
-    """Pairs from which the usual distance is learned."""
+    same_noise: float = 1.0
+    """Noise distance over the noise level, below which two prints are one picture sent twice through an encoder. Two
+    moments of one scene lie at 1.94 for white noise (the distance of two sums of four pixels less their surroundings),
+    and between 3.3 and 4.2 after JPEG, which takes the level down faster. Encoded again at quality 95 a picture stays
+    below 1; lower qualities drown the noise, and only `looped` by content is left."""
     loop_prints: int = 3
     """Pictures in a row that repeat earlier ones in their order. One alone may be a doubled delivery under another
     number."""
@@ -85,11 +91,10 @@ class SequencePolicy:
     """Pictures in a row whose beds all look as they did one lag earlier, noise apart ..."""
     loop_content_moves: int = 4
     """... while something in them moved so often. Nobody turns in bed twice in the same way, four times over."""
-    still: float = 0.012
-    """Change of a bed's look up to which nothing moved: noise of two night pictures gives at most .010, a head that
-    stirs .015, a sleeper who turns .1 and more."""
-    moves: float = 0.03
-    """Change from which something moved."""
+    loop_same: float = 0.02
+    """Change up to which a bed looks as it did: noise gives at most .010, a sleeper who turns over .1 and more."""
+    loop_moves: float = 0.05
+    """Change from which something moved: more than a head that stirs (.015)."""
 
     span: timedelta = timedelta(hours=48)
     """How far back repeats are sought: a loop is made to cover a night, not a week."""

@@ -91,8 +91,8 @@ class ViewPrint:
     `thumbnail`: (18, 32) uint8 grey. `structure`: (36, 64) uint8, 0..15, edge strength over its surroundings.
     `noise`: (384,) int8, what single spots of the full picture differ from their surroundings. `noise_level`: mean
     absolute difference of neighbouring pixels from each other at those spots, grey values. `noise_hash`: 8 bytes over
-    every 16th row of the decoded pixels: equal for equal pixels only. `sharpness`, `texture`: edges over spread, and
-    mean edge strength, of the frame 480 pixels across.
+    every 16th row of the decoded pixels: equal for equal pixels only. `sharpness`: that of
+    single frames (service.vision.view). `texture`: edge strength 0..255 that 3% of the pixels exceed.
     """
 
     width: int

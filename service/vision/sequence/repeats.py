@@ -55,23 +55,18 @@ def _same_pictures(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict
 
 
 def _same_noise(prints: Sequence[TimedPrint], lively: Sequence[int], policy: SequencePolicy) -> dict[int, list[int]]:
-    """Pictures encoded again: much nearer to an earlier one than this camera's pictures usually are."""
+    """Pictures encoded again: nearer to an earlier one than the noise of either allows."""
     same: dict[int, list[int]] = {}
-    if len(lively) <= policy.usual_noise:
+    if not lively:
         return same
     noise = np.stack([prints[i].print.noise for i in lively])
+    levels = np.array([prints[i].print.noise_level for i in lively], np.float32)
     for place in range(1, len(lively)):
         i = lively[place]
-        distances = noise_distances(noise[place], noise)
-        others = np.delete(distances, place)
-        usual = float(np.median(others))
-        if usual < 1.0:  # a quarter of a grey value: there is no noise to compare
-            continue
-        near = [
-            lively[k]
-            for k in np.flatnonzero(distances[:place] < policy.same_noise * usual).tolist()
-            if prints[i].at - prints[lively[k]].at <= policy.span
-        ]
+        bound = policy.same_noise * np.minimum(levels[:place], levels[place])
+        distances = noise_distances(noise[place], noise[:place])
+        near = [lively[k] for k in np.flatnonzero(distances < bound).tolist()]
+        near = [j for j in near if prints[i].at - prints[j].at <= policy.span]
         if near:
             same[i] = near
     return same
@@ -101,9 +96,9 @@ def _content_loops(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict
     steps = np.concatenate([[0.0], _changes(looks, 1)])
     found: dict[int, int] = {}
     for lag in range(2, len(prints) - policy.loop_content_prints + 1):
-        same = np.concatenate([np.zeros(lag, bool), _changes(looks, lag) <= policy.still])
+        same = np.concatenate([np.zeros(lag, bool), _changes(looks, lag) <= policy.loop_same])
         for start, end in _stretches(same):
-            moves = int((steps[start + 1 : end] >= policy.moves).sum())
+            moves = int((steps[start + 1 : end] >= policy.loop_moves).sum())
             if end - start >= policy.loop_content_prints and moves >= policy.loop_content_moves:
                 for i in range(start, end):
                     found.setdefault(i, i - lag)

@@ -80,12 +80,12 @@ def _judge(prints: Sequence[TimedPrint], policy: SequencePolicy) -> list[ViewVer
     reference = _found(prints, verdicts, policy)
     if reference is None:
         return verdicts
-    usual = _usual_sharpness(prints, verdicts)
+    usual = _usual(prints, verdicts)
     unrelated: list[int] = []
     for index, item in enumerate(prints):
         if not verdicts[index].observed:
             continue
-        verdict = _against(verdicts[index], item.print, reference, usual, policy)
+        verdict = _against(verdicts[index], item.print, reference, usual.get(item.print.light.infrared), policy)
         verdicts[index] = verdict
         if verdict.observed and (verdict.agreement or 0.0) >= policy.view_agrees:
             reference.follow(item.print)
@@ -99,9 +99,9 @@ def _judge(prints: Sequence[TimedPrint], policy: SequencePolicy) -> list[ViewVer
 class _Reference:
     """The camera's known view: the founding one, which a slow drift cannot carry away, and one that follows."""
 
-    def __init__(self, founding: Floats, texture: float, policy: SequencePolicy) -> None:
+    def __init__(self, founding: Floats, edges: float, policy: SequencePolicy) -> None:
         self.founding = founding
-        self.texture = texture
+        self.edges = edges
         self._policy = policy
         self._recent: deque[np.ndarray] = deque(maxlen=policy.recent)
         self._following: Floats | None = None
@@ -112,12 +112,14 @@ class _Reference:
         if len(self._recent) >= self._policy.least_anchors:
             self._following = mean_structure(list(self._recent))
 
+    @property
+    def both(self) -> list[Floats]:
+        """The founding view, and the following one when there is one."""
+        return [self.founding] if self._following is None else [self.founding, self._following]
+
     def agreement(self, shown: ViewPrint) -> float:
         """With whichever of the two fits better."""
-        known = agreement(shown.structure, self.founding, self._policy.block_agrees)
-        if self._following is None:
-            return known
-        return max(known, agreement(shown.structure, self._following, self._policy.block_agrees))
+        return max(agreement(shown.structure, one, self._policy.block_agrees) for one in self.both)
 
 
 def _found(prints: Sequence[TimedPrint], verdicts: Sequence[ViewVerdict], policy: SequencePolicy) -> _Reference | None:
@@ -131,8 +133,8 @@ def _found(prints: Sequence[TimedPrint], verdicts: Sequence[ViewVerdict], policy
     group = [i for i in range(len(good)) if alike[middle][i]]
     if 2 * len(group) <= len(good):
         return None
-    texture = float(np.median([good[i].texture / (good[i].light.spread + 1.0) for i in group]))
-    return _Reference(mean_structure([good[i].structure for i in group]), texture, policy)
+    edges = float(np.median([_edges(good[i]) for i in group]))
+    return _Reference(mean_structure([good[i].structure for i in group]), edges, policy)
 
 
 def _matches(a: Floats, b: Floats, policy: SequencePolicy) -> bool:
@@ -141,49 +143,71 @@ def _matches(a: Floats, b: Floats, policy: SequencePolicy) -> bool:
     return find_shift(a, b, policy.block_agrees, widely=False).length < policy.moved_cells
 
 
-def _usual_sharpness(prints: Sequence[TimedPrint], verdicts: Sequence[ViewVerdict]) -> dict[bool, float]:
-    """Median sharpness under infrared and under visible light, where there is enough to tell."""
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """A camera's usual `edges` over spread and `sharpness` in one kind of light."""
+
+    edges: float
+    sharpness: float
+
+
+def _usual(prints: Sequence[TimedPrint], verdicts: Sequence[ViewVerdict]) -> dict[bool, _Usual]:
+    """By whether the light is infrared, where there is enough to tell: medians."""
     usual = {}
     for infrared in (False, True):
-        values = [
-            item.print.sharpness
+        shown = [
+            item.print
             for item, verdict in zip(prints, verdicts, strict=True)
             if verdict.observed and item.print.light.infrared is infrared
         ]
-        if len(values) >= 4:
-            usual[infrared] = float(np.median(values))
+        if len(shown) >= 4:
+            edges = float(np.median([_edges(one) for one in shown]))
+            usual[infrared] = _Usual(edges, float(np.median([one.sharpness for one in shown])))
     return usual
 
 
+def _edges(shown: ViewPrint) -> float:
+    return shown.texture / (shown.light.spread + 1.0)
+
+
 def _against(
-    verdict: ViewVerdict, shown: ViewPrint, reference: _Reference, usual: dict[bool, float], policy: SequencePolicy
+    verdict: ViewVerdict, shown: ViewPrint, reference: _Reference, usual: _Usual | None, policy: SequencePolicy
 ) -> ViewVerdict:
     known = reference.agreement(shown)
     verdict = replace(verdict, agreement=round(known, 4))
-    if shown.sharpness < policy.blurred * usual.get(shown.light.infrared, 0.0):
-        cover = shown.texture / (shown.light.spread + 1.0) < policy.covered_texture * reference.texture
-        hidden = cover and known < policy.view_unrelated
+    if known < policy.view_unrelated and _edges(shown) < policy.covered_texture * reference.edges:
+        return replace(verdict, cause=ViewCause.COVERED)
+    if usual is not None and _is_blurred(shown, usual, policy):
+        # A blurred room still agrees with itself; what does not is something else, too near to be in focus.
+        hidden = known < policy.view_unrelated
         return replace(verdict, cause=ViewCause.COVERED if hidden else ViewCause.OUT_OF_FOCUS)
     shift = _shift(shown, reference, known, policy)
     if shift is not None:
-        moved = (round(shift.right, 2), round(shift.down, 2))
-        return replace(verdict, cause=ViewCause.MOVED, shift=moved)
-    if known >= policy.view_unrelated:
-        return verdict
-    cover = shown.texture / (shown.light.spread + 1.0) < policy.covered_texture * reference.texture
-    return replace(verdict, cause=ViewCause.COVERED if cover else ViewCause.SWAPPED_CAMERA)
+        return replace(verdict, cause=ViewCause.MOVED, shift=(round(shift.right, 2), round(shift.down, 2)))
+    return verdict if known >= policy.view_unrelated else replace(verdict, cause=ViewCause.SWAPPED_CAMERA)
+
+
+def _is_blurred(shown: ViewPrint, usual: _Usual, policy: SequencePolicy) -> bool:
+    soft = _edges(shown) < policy.blurred * usual.edges
+    return soft and shown.sharpness < policy.unsharp * usual.sharpness
 
 
 def _shift(shown: ViewPrint, reference: _Reference, known: float, policy: SequencePolicy) -> Shift | None:
     """The move that explains the view better than obstruction does, or `None`."""
     if known >= 0.9:  # nothing to explain
         return None
-    widely = known < policy.view_agrees
-    found = find_shift(shown.structure, reference.founding, policy.block_agrees, widely=False)
-    if widely and found.agreement < policy.moved_agrees:
-        found = find_shift(shown.structure, reference.founding, policy.block_agrees, widely=True)
-    explains = found.agreement >= max(policy.moved_agrees, known + policy.moved_gain)
-    return found if explains and found.length >= policy.moved_cells else None
+    for widely in (False, True) if known < policy.view_agrees else (False,):
+        found = [find_shift(shown.structure, one, policy.block_agrees, widely=widely) for one in reference.both]
+        explaining = [one for one in found if _explains(one, known, policy)]
+        if explaining:
+            best = max(explaining, key=lambda one: one.fit)
+            return best if best.length >= policy.moved_cells else None
+    return None
+
+
+def _explains(shift: Shift, known: float, policy: SequencePolicy) -> bool:
+    enough = shift.agreement >= max(policy.moved_agrees * shift.overlap, known + policy.moved_gain)
+    return enough and shift.fit >= policy.moved_fit and shift.overlap >= policy.moved_overlap
 
 
 def _passers_by(

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from service.access import Actor, Permission, allow
 from service.facilities import Facility, Ward, facility_by_id, ward_by_id, watermark
 from service.kit.clock import parse_instant
-from service.kit.errors import InvalidInput
+from service.kit.errors import InvalidInput, NotFound
 from service.platform.http import ContextDep, ReadSession
 from service.web.render import draw, page, reader_of
 from service.web.ward_view import board_view
@@ -60,8 +60,18 @@ def show_cards(ward_id: WardId, request: Request, actor: Viewer, session: ReadSe
 
 
 def _readable(session: ReadSession, actor: Actor, ward_id: str) -> tuple[Facility, Ward]:
-    ward = ward_by_id(session, ward_id)
-    actor.require(Permission.OCCUPANCY_READ, ward.facility_id)
+    try:
+        ward = ward_by_id(session, ward_id)
+        actor.require(Permission.OCCUPANCY_READ, ward.facility_id)
+    except NotFound:
+        # One answer for what does not exist and what the reader may not know of.
+        raise NotFound(
+            "there is no such ward",
+            field="ward",
+            remedy="open a ward from the overview",
+            message_zh="没有这个病区",
+            remedy_zh="请从总览打开病区",
+        ) from None
     return facility_by_id(session, ward.facility_id), ward
 
 

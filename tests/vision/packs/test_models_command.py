@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from service.cli.models import models_app
+from service.cli.packs import models_app
 from service.kit.errors import WardwatchError
 from service.vision.packs.fetch import fetch_default
 from service.vision.packs.progress import silent

@@ -1,4 +1,4 @@
-"""Rooms drawn with numpy: furniture of random boxes, beds that can be made, left or slept in, a lamp and a live sensor."""
+"""Rooms drawn with numpy: furniture of random boxes, beds with folds, a lamp and a live sensor."""
 
 from __future__ import annotations
 

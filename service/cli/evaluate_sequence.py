@@ -1,0 +1,338 @@
+"""`wardwatch evaluate sequence`: what time adds, measured on simulated wards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from service.cli.console import AsJson, Grid, answer
+from service.cli.sequence_plays import (
+    Stage,
+    Take,
+    black,
+    blurred,
+    brighter,
+    changed,
+    cloth,
+    curtain,
+    frozen,
+    honest,
+    looped,
+    moved,
+    over_exposed,
+    swapped,
+)
+from service.kit.errors import InvalidInput, WardwatchError
+from service.kit.statistics import Rate
+from service.platform.settings import get_settings
+from service.vision import Gallery, Pack, ReadingPolicy, Zone, analyse_frame, decode, load_pack
+from service.vision.packs import fetch_test_pictures
+from service.vision.sequence import BedSight, Occupancy, TimedPrint, ViewCause, judge_beds, judge_views, make_print
+
+_FACES = ("f00", "f01", "f02", "f03", "f04", "f05", "f35")
+_ROOMS = ("row", "aisle")
+Step = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LieResult:
+    """One kind of lie. `named`: its pictures given the right cause; `unobserved`: given any. `alarms`: honest pictures
+    of the same plays that were not believed."""
+
+    name: str
+    named: Rate
+    unobserved: Rate
+    alarms: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Decisions about beds. `uncertain` counts against both recalls."""
+
+    precision_occupied: Rate
+    recall_occupied: Rate
+    precision_empty: Rate
+    recall_empty: Rate
+    uncertain: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceReport:
+    """`single`: by the thresholds of one picture; `timed`: over time; both on the same pictures."""
+
+    pack_hash: str
+    plays: int
+    pictures: int
+    single: Occupied
+    timed: Occupied
+    lies: tuple[LieResult, ...]
+    honest: tuple[LieResult, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The report as JSON values; every rate with its interval."""
+        return {
+            "pack_hash": self.pack_hash,
+            "plays": self.plays,
+            "pictures": self.pictures,
+            "beds": {name: _occupied_json(part) for name, part in (("single", self.single), ("time", self.timed))},
+            "lies": [
+                {"lie": r.name, "named": _json(r.named), "unobserved": _json(r.unobserved), "alarms": _json(r.alarms)}
+                for r in self.lies
+            ],
+            "honest": [{"play": r.name, "alarms": _json(r.alarms)} for r in self.honest],
+        }
+
+
+def sequence_command(
+    seeds: Annotated[str, typer.Option(help="Seeds of the plays, with commas · 随机种子，逗号分隔")] = "11,12",
+    pack: Annotated[Path | None, typer.Option(help="Model pack folder; the default pack if left out")] = None,
+    beds: Annotated[bool, typer.Option(help="Judge beds too (reads every picture with the models)")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Views that lie, and beds over time, on simulated wards · 模拟病区上的时序评测"""
+    try:
+        numbers = _seeds(seeds)
+        with _progress(len(numbers) * len(_ROOMS), quiet=as_json) as step:
+            report = evaluate_sequence(stages(numbers), _pack(pack), beds=beds, step=step)
+    except WardwatchError as error:
+        Console(stderr=True, highlight=False).print(error.line(), style="red", markup=False)
+        raise typer.Exit(1) from None
+    answer(report.to_json(), as_json, _grid(report))
+
+
+def stages(seeds: Sequence[int]) -> list[Stage]:
+    """A stage a room and seed, with the faces of the test pictures."""
+    settings = get_settings()
+    pictures = fetch_test_pictures(settings.cache_dir, mirror=settings.models_mirror)
+    paths = {"group-colour": pictures.bundled, "portrait-colour": pictures.astronaut}
+    catalogue = Path("fixtures/scenarios/faces.yaml")
+    if not catalogue.exists():
+        raise InvalidInput(
+            f"{catalogue} is not there", field="catalogue", remedy="run this in the project's root folder"
+        )
+    text = catalogue.read_text(encoding="utf-8")
+    return [Stage(room, seed, paths, text, _FACES) for seed in seeds for room in _ROOMS]
+
+
+def evaluate_sequence(
+    places: Sequence[Stage], pack: Pack, *, beds: bool = True, step: Step | None = None
+) -> SequenceReport:
+    """Plays each stage honestly, then with each lie, and judges all of it."""
+    tables = [_Play.of(stage, pack, beds=beds) for stage in _stepped(places, step)]
+    return SequenceReport(
+        pack_hash=pack.pack_hash,
+        plays=len(tables),
+        pictures=sum(len(play.takes) for play in tables),
+        single=_single(tables),
+        timed=_timed(tables),
+        lies=tuple(_lie(name, cause, tables) for name, cause in LIES.items()),
+        honest=tuple(_lie(name, None, tables) for name in HONEST),
+    )
+
+
+LIES: Mapping[str, ViewCause] = {
+    "covered": ViewCause.COVERED,
+    "cloth": ViewCause.COVERED,
+    "black": ViewCause.BLACK,
+    "over_exposed": ViewCause.OVER_EXPOSED,
+    "out_of_focus": ViewCause.OUT_OF_FOCUS,
+    "moved": ViewCause.MOVED,
+    "moved_little": ViewCause.MOVED,
+    "turned": ViewCause.MOVED,
+    "frozen": ViewCause.FROZEN,
+    "looped": ViewCause.LOOPED,
+    "looped_encoded": ViewCause.LOOPED,
+    "swapped_camera": ViewCause.SWAPPED_CAMERA,
+}
+HONEST = ("night_and_day", "curtain", "sunlight", "dim")
+_START, _LENGTH = 60, 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Play:
+    """A stage played. `variants`: by lie, the pictures and their prints."""
+
+    zones: tuple[Zone, ...]
+    takes: tuple[Take, ...]
+    prints: tuple[TimedPrint, ...]
+    sights: Mapping[tuple[str, str], BedSight]
+    variants: Mapping[str, tuple[tuple[Take, TimedPrint], ...]]
+
+    @classmethod
+    def of(cls, stage: Stage, pack: Pack, *, beds: bool) -> _Play:
+        zones, takes = stage.zones(), list(honest(stage))
+        prints = {take.jpeg: _print(take, zones) for take in takes}
+        sights = _sights(takes, zones, pack) if beds else {}
+        variants = {}
+        for name, played in _variants(stage, takes):
+            pairs = [(take, prints.get(take.jpeg) or _print(take, zones)) for take in played]
+            variants[name] = tuple((take, TimedPrint(take.key, take.at, made.print)) for take, made in pairs)
+        return cls(zones, tuple(takes), tuple(prints[take.jpeg] for take in takes), sights, variants)
+
+
+def _variants(stage: Stage, takes: list[Take]) -> Iterator[tuple[str, list[Take]]]:
+    span = range(_START, _START + _LENGTH)
+    brief = range(_START, _START + 4)
+    yield "night_and_day", takes
+    yield "curtain", changed(stage, takes, span, curtain(0.4, left=stage.seed % 2 == 0), None)
+    yield "sunlight", changed(stage, takes, range(4, 4 + _LENGTH), brighter(1.35), None)
+    yield "dim", changed(stage, takes, range(4, 4 + _LENGTH), brighter(0.45), None)
+    yield "covered", changed(stage, takes, brief, lambda pixels, _: pixels // 16 + 30, ViewCause.COVERED)
+    yield "cloth", changed(stage, takes, brief, cloth, ViewCause.COVERED)
+    yield "black", changed(stage, takes, brief, black, ViewCause.BLACK)
+    yield "over_exposed", changed(stage, takes, brief, over_exposed, ViewCause.OVER_EXPOSED)
+    yield "out_of_focus", changed(stage, takes, brief, blurred(0.006), ViewCause.OUT_OF_FOCUS)
+    yield "moved", changed(stage, takes, brief, moved(0.08, -0.03), ViewCause.MOVED)
+    yield "moved_little", changed(stage, takes, brief, moved(0.025, 0.0), ViewCause.MOVED)
+    yield "turned", changed(stage, takes, brief, moved(0.0, 0.0, 6.0), ViewCause.MOVED)
+    yield "frozen", frozen(takes, span)
+    yield "looped", looped(takes, span, 20)
+    yield "looped_encoded", looped(takes, range(_START, _START + 24), 30, quality=75)
+    yield "swapped_camera", swapped(stage, takes, brief)
+
+
+def _print(take: Take, zones: Sequence[Zone]) -> TimedPrint:
+    return TimedPrint(take.key, take.at, make_print(decode(take.jpeg), zones))
+
+
+def _sights(takes: Iterable[Take], zones: Sequence[Zone], pack: Pack) -> dict[tuple[str, str], BedSight]:
+    nobody = Gallery.empty(pack.embedding_dimension)
+    return {
+        (take.key, reading.zone_id): BedSight(reading.body_score, reading.face_quality is not None)
+        for take in takes
+        for reading in analyse_frame(decode(take.jpeg), zones, {}, nobody, pack).readings
+    }
+
+
+def _lie(name: str, cause: ViewCause | None, plays: Sequence[_Play]) -> LieResult:
+    named = unobserved = lying = alarms = fair = 0
+    for play in plays:
+        takes = {take.key: take for take, _ in play.variants[name]}
+        for verdict in judge_views([made for _, made in play.variants[name]]):
+            if takes[verdict.key].lie is None:
+                fair, alarms = fair + 1, alarms + (not verdict.observed)
+            else:
+                lying += 1
+                named += verdict.cause is cause
+                unobserved += not verdict.observed
+    return LieResult(name, Rate(named, lying), Rate(unobserved, lying), Rate(alarms, fair))
+
+
+def _single(plays: Sequence[_Play]) -> Occupied:
+    policy = ReadingPolicy()
+    pairs: list[tuple[bool, Occupancy]] = []
+    for play in plays:
+        for take in play.takes:
+            for zone, truth in zip(play.zones, take.occupied, strict=True):
+                sight = play.sights.get((take.key, zone.zone_id))
+                pairs.append((truth, _at_once(sight, policy)))
+    return _counted(pairs)
+
+
+def _at_once(sight: BedSight | None, policy: ReadingPolicy) -> Occupancy:
+    """What one picture says, by the thresholds of single pictures."""
+    if sight is None or sight.body is None:
+        return Occupancy.UNCERTAIN
+    if sight.face or sight.body >= policy.body_present:
+        return Occupancy.OCCUPIED
+    return Occupancy.EMPTY if sight.body < policy.body_absent else Occupancy.UNCERTAIN
+
+
+def _timed(plays: Sequence[_Play]) -> Occupied:
+    pairs: list[tuple[bool, Occupancy]] = []
+    for play in plays:
+        truth = {
+            take.key: dict(zip((z.zone_id for z in play.zones), take.occupied, strict=True)) for take in play.takes
+        }
+        judged = judge_beds(play.prints, judge_views(play.prints), play.sights)
+        pairs += [(truth[v.key][v.zone_id], v.occupancy) for verdicts in judged.values() for v in verdicts]
+    return _counted(pairs)
+
+
+def _counted(pairs: Sequence[tuple[bool, Occupancy]]) -> Occupied:
+    said_full = [truth for truth, said in pairs if said is Occupancy.OCCUPIED]
+    said_empty = [truth for truth, said in pairs if said is Occupancy.EMPTY]
+    full = sum(truth for truth, _ in pairs)
+    right_full, right_empty = sum(said_full), len(said_empty) - sum(said_empty)
+    return Occupied(
+        Rate(right_full, len(said_full)),
+        Rate(right_full, full),
+        Rate(right_empty, len(said_empty)),
+        Rate(right_empty, len(pairs) - full),
+        Rate(len(pairs) - len(said_full) - len(said_empty), len(pairs)),
+    )
+
+
+def _pack(folder: Path | None) -> Pack:
+    return load_pack(folder or get_settings().models_dir / "wardwatch-default")
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0:
+        raise InvalidInput(f"{text!r} are no seeds", field="seeds", remedy="write numbers with commas, like 11,12")
+    return numbers
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Step | None]:
+    if quiet:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("plays · 模拟", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _stepped(places: Sequence[Stage], step: Step | None) -> Iterator[Stage]:
+    for place in places:
+        yield place
+        if step is not None:
+            step()
+
+
+def _json(rate: Rate) -> dict[str, object]:
+    return {"value": rate.value, "low": rate.low, "high": rate.high, "hits": rate.hits, "trials": rate.trials}
+
+
+def _occupied_json(part: Occupied) -> dict[str, object]:
+    return {
+        "precision_occupied": _json(part.precision_occupied),
+        "recall_occupied": _json(part.recall_occupied),
+        "precision_empty": _json(part.precision_empty),
+        "recall_empty": _json(part.recall_empty),
+        "uncertain": _json(part.uncertain),
+    }
+
+
+def _shown(rate: Rate) -> str:
+    value = "–" if rate.value is None else f"{rate.value:.3f}"
+    return f"{value} ({rate.low:.3f}–{rate.high:.3f}) {rate.hits}/{rate.trials}"
+
+
+def _grid(report: SequenceReport) -> Grid:
+    rows: list[tuple[str, str, str, str]] = []
+    for name, part in (("single · 单帧", report.single), ("time · 时序", report.timed)):
+        rows.append((f"{name} occupied · 有人", _shown(part.precision_occupied), _shown(part.recall_occupied), ""))
+        rows.append((f"{name} empty · 空床", _shown(part.precision_empty), _shown(part.recall_empty), ""))
+        rows.append((f"{name} uncertain · 不确定", _shown(part.uncertain), "", ""))
+    rows += [(f"lie · 失真 {r.name}", _shown(r.named), _shown(r.unobserved), _shown(r.alarms)) for r in report.lies]
+    rows += [(f"honest · 真实 {r.name}", "", "", _shown(r.alarms)) for r in report.honest]
+    columns = (
+        "what · 项目",
+        "precision / named · 精确率 / 原因正确",
+        "recall / unobserved · 召回率 / 判为未观察",
+        "false alarms · 误报",
+    )
+    return Grid(columns, rows)

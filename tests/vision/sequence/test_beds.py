@@ -1,0 +1,163 @@
+"""Beds over time: what one picture cannot say, and what no picture may."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.vision.sequence import BedSight, Occupancy, TimedPrint, judge_beds, judge_views
+from service.vision.sequence.beds import BedPolicy, settle
+from service.vision.sequence.fusion import DEFAULT_WEIGHTS, Evidence, log_odds, probability
+from tests.vision.sequence.rooms import View, shots
+
+NOTHING = BedSight(0.02, False)
+FAINT = BedSight(0.10, False)
+BODY = BedSight(0.45, False)
+FACE = BedSight(0.5, True)
+ROOM = View(noise=1.2)
+Sights = Mapping[tuple[str, str], BedSight]
+
+
+def seen(prints: Sequence[TimedPrint], left: Sequence[BedSight]) -> Sights:
+    """What single frames found; the right bed is always bare."""
+    pairs = list(zip(prints, left, strict=True))
+    return {(p.key, "left"): s for p, s in pairs} | {(p.key, "right"): NOTHING for p, _ in pairs}
+
+
+def left(prints: Sequence[TimedPrint], sights: Sights) -> list[str]:
+    return [v.occupancy.value for v in judge_beds(prints, judge_views(prints), sights)["left"]]
+
+
+def test_a_bed_that_stays_the_same_all_night_is_empty() -> None:
+    prints = shots(*[ROOM] * 14)
+    verdicts = judge_beds(prints, judge_views(prints), seen(prints, [NOTHING] * 14))
+    for bed in ("left", "right"):
+        assert {v.occupancy for v in verdicts[bed]} == {Occupancy.EMPTY}
+        assert {v.since for v in verdicts[bed]} == {prints[0].at}
+
+
+def test_somebody_without_a_face_is_found_by_what_moves_and_by_how_the_empty_bed_looks() -> None:
+    empty = [ROOM] * 14
+    covered = [replace(ROOM, beds=(400 + i // 2, 0)) for i in range(10)]
+    prints = shots(*empty, *covered)
+    states = left(prints, seen(prints, [NOTHING] * 14 + [FAINT] * 10))
+    assert states[:13] == ["empty"] * 13
+    assert states[16:] == ["occupied"] * 8
+
+
+def test_a_face_makes_a_bed_occupied() -> None:
+    prints = shots(*[replace(ROOM, beds=(400 + i // 2, 0)) for i in range(6)])
+    assert left(prints, seen(prints, [FACE] * 6)) == ["occupied"] * 6
+
+
+def test_a_pillow_that_resembles_a_body_does_not_fill_a_bed_known_to_be_empty() -> None:
+    prints = shots(*[ROOM] * 16)
+    sights = [NOTHING] * 12 + [BedSight(0.16, False), *[NOTHING] * 3]
+    assert left(prints, seen(prints, sights))[12] != "occupied"
+
+
+def test_the_look_of_a_sleeper_never_becomes_the_empty_bed() -> None:
+    """Still for hours, but with a trace of a body: no reference is learned."""
+    still = shots(*[replace(ROOM, beds=(500, 0))] * 14)
+    assert "empty" not in left(still, seen(still, [BedSight(0.2, False)] * 14))
+
+
+def test_a_lying_view_says_nothing_about_beds() -> None:
+    prints = shots(*[ROOM] * 14, *[View(flat=3, noise=1.5)] * 5)
+    verdicts = judge_beds(prints, judge_views(prints), seen(prints, [NOTHING] * 19))["left"]
+    assert [v.occupancy for v in verdicts[14:]] == [Occupancy.UNCERTAIN] * 5
+    assert [v.probability for v in verdicts[14:]] == [None] * 5
+
+
+def test_a_bed_that_was_not_read_is_uncertain() -> None:
+    prints = shots(*[ROOM] * 8)
+    assert left(prints, {}) == ["uncertain"] * 8
+
+
+LIES = [View(flat=3, noise=1.5), View(flat=330), View(room=2, beds=(8, 9)), View(shift=(40, 12)), View(grain=5)]
+
+
+@given(st.lists(st.sampled_from([ROOM, *LIES]), min_size=6, max_size=12), st.randoms(use_true_random=False))
+@settings(max_examples=12, deadline=None)
+def test_unobserved_never_becomes_empty_in_whatever_order(views: list[View], random: object) -> None:
+    prints = shots(*[ROOM] * 5, *views)
+    sights = seen(prints, [NOTHING] * len(prints))
+    verdicts = judge_views(prints)
+    beds = judge_beds(prints, verdicts, sights)
+    unobserved = {v.key for v in verdicts if not v.observed}
+    for bed in beds.values():
+        assert all(v.occupancy is Occupancy.UNCERTAIN and v.probability is None for v in bed if v.key in unobserved)
+    mixed = list(prints) * 2
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    assert judge_beds(mixed, judge_views(mixed), sights) == beds
+
+
+chances = st.floats(0, 1, allow_nan=False)
+OTHER = {Occupancy.OCCUPIED: Occupancy.EMPTY, Occupancy.EMPTY: Occupancy.OCCUPIED}
+
+
+@given(st.lists(st.sampled_from([0.01, 0.99]), min_size=3, max_size=30))
+def test_one_contradicting_picture_never_turns_a_bed(values: list[float]) -> None:
+    states = settle(values)
+    for i in range(1, len(values) - 1):
+        if values[i - 1] == values[i + 1] != values[i]:
+            before = states[i - 1]
+            assert before is Occupancy.UNCERTAIN or states[i] is not OTHER[before]
+
+
+@given(st.lists(chances, min_size=1, max_size=40))
+def test_states_follow_probabilities(values: list[float]) -> None:
+    policy = BedPolicy()
+    states = settle(values, policy)
+    assert len(states) == len(values)
+    for chance, state in zip(values, states, strict=True):
+        assert not (state is Occupancy.EMPTY and chance >= 0.5)
+        assert not (state is Occupancy.OCCUPIED and chance < 0.5)
+
+
+@given(st.integers(1, 20), st.integers(2, 20))
+def test_a_bed_turns_with_the_first_of_two_pictures(before: int, after: int) -> None:
+    states = settle([0.02] * before + [0.97] * after)
+    assert states == [Occupancy.EMPTY] * before + [Occupancy.OCCUPIED] * after
+
+
+def test_the_latest_contradiction_is_uncertain_until_confirmed() -> None:
+    assert settle([0.02, 0.02, 0.02, 0.97])[-1] is Occupancy.UNCERTAIN
+
+
+def test_the_uncertain_band_keeps_what_it_leans_to() -> None:
+    assert settle([0.97, 0.97, 0.6, 0.4, 0.6, 0.97])[2:5] == [
+        Occupancy.OCCUPIED,
+        Occupancy.UNCERTAIN,
+        Occupancy.OCCUPIED,
+    ]
+
+
+@given(st.floats(0, 1), st.booleans(), st.floats(0, 2.2), st.floats(0, 7), st.one_of(st.none(), st.floats(0, 3)))
+def test_each_kind_of_evidence_pulls_its_own_way(
+    body: float, face: bool, still: float, activity: float, unlike: float | None
+) -> None:
+    from math import log
+
+    one = Evidence(log(body + 0.02), face, still, activity, unlike, 0.0)
+    odds = log_odds(one)
+    assert log_odds(replace(one, face=True)) >= odds
+    assert log_odds(replace(one, still=still + 0.5)) < odds
+    assert log_odds(replace(one, activity=activity + 0.5)) > odds
+    assert log_odds(replace(one, body=log(body + 0.12))) >= odds
+    if unlike is not None:
+        assert log_odds(replace(one, unlike_empty=unlike + 0.5)) > odds
+    assert 0.0 < probability(odds) < 1.0
+
+
+def test_no_single_silence_of_the_body_finder_empties_a_bed() -> None:
+    """A covered patient scores nothing; that alone must leave the bed uncertain."""
+    silent = Evidence(-3.9, False, 0.0, 0.0, None, 0.0)
+    assert probability(log_odds(silent)) > BedPolicy().empty
+
+
+def test_weights_say_where_they_come_from() -> None:
+    assert "37 beds" in DEFAULT_WEIGHTS.provenance
