@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,6 +12,7 @@ import numpy as np
 from service.kit.geometry import Point, box_intersection_area
 from service.vision.bodies import Bodies, find_bodies
 from service.vision.decode import Frame, Pixels
+from service.vision.embed import Embedder
 from service.vision.faces import QUICK_SIDE, VIEW_SIDE, FloatArray, head_angle
 from service.vision.judge import FaceEvidence, compare, identities, is_stranger, judge
 from service.vision.pack import Pack
@@ -26,7 +27,7 @@ from service.vision.reading import (
     Zone,
 )
 from service.vision.search import find_at_angles
-from service.vision.sight import FaceSight, distinct, look
+from service.vision.sight import FaceSight, distinct, look, look_turned
 from service.vision.view import check_view
 from service.vision.warp import Reduced, reduced
 
@@ -100,10 +101,11 @@ def _read(
     policy: ReadingPolicy,
 ) -> tuple[tuple[BedReading, ...], int]:
     beds = _beds(pixels, small, zones, pack)
-    sights = faces_in_beds(pixels, beds, pack, policy)
+    recogniser = _Recogniser(beds, expected, gallery, pack.embedder, policy.same_person)
+    sights = faces_in_beds(pixels, beds, pack, policy, recogniser.is_own)
     owners = [index for index, _ in sights]
     keys = [expected.get(beds[index].zone.zone_id) for index in owners]
-    embeddings = pack.embedder.embed([sight.aligned for _, sight in sights])
+    embeddings = recogniser.embeddings([sight for _, sight in sights])
     compared = compare(embeddings, keys, gallery, policy.same_person)
     names = identities(compared, keys)
     evidence: list[list[FaceEvidence]] = [[] for _ in beds]
@@ -157,23 +159,68 @@ def body_score(bodies: Bodies, polygon: FloatArray) -> float:
     return 0.0
 
 
+class _Recogniser:
+    """Embeddings of one frame's faces, each made once, and whether a face is its bed's own patient."""
+
+    def __init__(
+        self, beds: Sequence[_Bed], expected: Mapping[str, str], gallery: Gallery, embedder: Embedder, least: float
+    ) -> None:
+        rows = [gallery.rows_of(expected[b.zone.zone_id]) if b.zone.zone_id in expected else () for b in beds]
+        self._own = [gallery.vectors[list(r)] if r else None for r in rows]
+        self._embedder = embedder
+        self._least = least
+        self._made: dict[int, tuple[FaceSight, FloatArray]] = {}  # the face is kept so that its id stays its own
+
+    def embeddings(self, sights: Sequence[FaceSight]) -> FloatArray:
+        """(n, d) float32, unit rows, one a face."""
+        for sight in sights:
+            if id(sight) not in self._made:
+                self._made[id(sight)] = sight, self._embedder.embed([sight.aligned])
+        rows = [self._made[id(sight)][1] for sight in sights]
+        return np.concatenate(rows) if rows else np.zeros((0, self._embedder.dimension), np.float32)
+
+    def is_own(self, bed: int, sight: FaceSight) -> bool:
+        """Whether `sight` is the patient expected in that bed, by the 1:1 threshold."""
+        templates = self._own[bed]
+        return templates is not None and float((self.embeddings([sight]) @ templates.T).max()) >= self._least
+
+
+def _unrecognised(bed: int, sight: FaceSight) -> bool:
+    return False
+
+
 def faces_in_beds(
-    pixels: Pixels, beds: Sequence[_Bed], pack: Pack, policy: ReadingPolicy
+    pixels: Pixels,
+    beds: Sequence[_Bed],
+    pack: Pack,
+    policy: ReadingPolicy,
+    is_own: Callable[[int, FaceSight], bool] = _unrecognised,
 ) -> list[tuple[int, FaceSight]]:
     """Each face once, with the index of the bed that it lies in; faces beside the beds are not looked at.
 
-    First a quick look at every bed turned upright by its head edge; then, where somebody lies and no face is sure, a
-    closer one, at the other angles too: people lie with their head at the foot, or on their side.
+    First a quick look at every bed turned upright by its head edge. A bed is settled by a face that is sure, or that
+    is its own patient: nothing that a longer search could find would say more. Where somebody lies unsettled, a closer
+    look follows, at the other angles too: people lie with their head at the foot, or on their side.
     """
+
+    def settled(bed: int) -> bool:
+        return any(owner == bed and (sight.is_sure or is_own(bed, sight)) for owner, sight in sights)
+
     sights: list[tuple[int, FaceSight]] = []
     for bed in beds:
-        sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, QUICK_SIDE))
+        sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, QUICK_SIDE, turned=False))
     for index, bed in enumerate(beds):
+        seen = [sight for owner, sight in sights if owner == index]
+        if settled(index) or (not seen and bed.body is not None and bed.body < policy.body_absent):
+            continue
+        again = (look_turned(pixels, sight, pack, BED_QUALITY) for sight in seen)
+        others = [item for item in sights if item[0] != index]
+        sights = _merged(others, [(index, sight) for sight in again if sight is not None])
         if bed.body is not None and bed.body < policy.body_absent:
             continue
-        if not _is_sure(sights, index):
+        if not settled(index):
             sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, VIEW_SIDE))
-        if not _is_sure(sights, index):
+        if not settled(index):
             angles = [_upright(bed) + turn for turn in _OTHER_TURNS]
             found = _search(pixels, bed, angles, beds, pack, VIEW_SIDE)
             # Where no head should lie, a find must be confirmed: folds of a blanket resemble faces from some side.
@@ -181,16 +228,19 @@ def faces_in_beds(
     return sorted(sights, key=lambda item: item[0])
 
 
-def _is_sure(sights: Sequence[tuple[int, FaceSight]], bed: int) -> bool:
-    return any(owner == bed and sight.is_sure for owner, sight in sights)
-
-
 def _upright(bed: _Bed) -> float:
     return head_angle(bed.polygon, bed.zone.head_edge)
 
 
 def _search(
-    pixels: Pixels, bed: _Bed, angles: Sequence[float], beds: Sequence[_Bed], pack: Pack, side: int
+    pixels: Pixels,
+    bed: _Bed,
+    angles: Sequence[float],
+    beds: Sequence[_Bed],
+    pack: Pack,
+    side: int,
+    *,
+    turned: bool = True,
 ) -> list[tuple[int, FaceSight]]:
     if bed.side < _LEAST_SIDE:
         return []
@@ -200,7 +250,7 @@ def _search(
     seen: list[tuple[int, FaceSight]] = []
     for i in inside:
         owner = owners[i]
-        sight = look(pixels, found.boxes[i], found.points[i], float(found.scores[i]), pack, BED_QUALITY)
+        sight = look(pixels, found.boxes[i], found.points[i], float(found.scores[i]), pack, BED_QUALITY, turned=turned)
         if sight is not None and owner is not None:
             seen.append((owner, sight))
     return seen

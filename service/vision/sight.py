@@ -24,7 +24,8 @@ SURE_SCORE = 0.9
 @dataclass(frozen=True, slots=True)
 class FaceSight:
     """One face. `box`: pixels of the frame; `points`: (5, 2) float32, refined where the pack has a mesh; `aligned`:
-    the embedder's input; `flag`: the mesh's belief that this is a face (1 without a mesh)."""
+    the embedder's input; `flag`: the mesh's belief that this is a face (1 without a mesh); `found`: the finder's own
+    box (4) and points (5, 2), in one row of 14."""
 
     box: PixelBox
     points: FloatArray
@@ -32,6 +33,7 @@ class FaceSight:
     quality: FaceQuality
     flag: float
     detection: float
+    found: FloatArray
 
     @property
     def is_sure(self) -> bool:
@@ -46,14 +48,23 @@ class FaceSight:
 
 
 def look(
-    pixels: Pixels, box: FloatArray, points: FloatArray, score: float, pack: Pack, policy: QualityPolicy
+    pixels: Pixels,
+    box: FloatArray,
+    points: FloatArray,
+    score: float,
+    pack: Pack,
+    policy: QualityPolicy,
+    *,
+    turned: bool = True,
 ) -> FaceSight | None:
-    """The face found at `box` ((4,)) and `points` ((5, 2)), or `None` when it is too doubtful to be one.
+    """The face found at `box` ((4,)) and `points` ((5, 2)), or `None` when it is too doubtful to be one. `turned`:
+    whether a finder that is not sure makes the mesh try the points turned by quarters too.
 
     The mesh refines what it believes in. It does not believe in profiles and in faces of a dozen pixels; such a face
     keeps the finder's points when the finder is sure of it, and a quality too low for a mismatch to be called one.
     """
-    face = _refined(pixels, points, score, pack.mesh) if pack.mesh is not None else None
+    found = np.concatenate([np.asarray(box).ravel(), np.asarray(points).ravel()]).astype(np.float32)
+    face = _refined(pixels, points, score, pack.mesh, turned) if pack.mesh is not None else None
     flag = 1.0 if pack.mesh is None else face.flag if face is not None else 0.0
     where = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
     yaw = pitch = 0.0
@@ -64,17 +75,22 @@ def look(
     aligned = pack.embedder.align(pixels, points)
     eye_distance = float(np.linalg.norm(points[0] - points[1]))
     measures = measure(aligned, eye_distance=eye_distance, yaw=yaw, pitch=pitch, flag=flag, detection=score)
-    return FaceSight(where, points, aligned, grade(measures, policy), flag, score)
+    return FaceSight(where, points, aligned, grade(measures, policy), flag, score, found)
 
 
-def _refined(pixels: Pixels, points: FloatArray, score: float, mesh: LandmarkMesh) -> MeshFace | None:
+def look_turned(pixels: Pixels, sight: FaceSight, pack: Pack, policy: QualityPolicy) -> FaceSight | None:
+    """The same find looked at again, with the mesh at the turned points too."""
+    return look(pixels, sight.found[:4], sight.found[4:].reshape(5, 2), sight.detection, pack, policy)
+
+
+def _refined(pixels: Pixels, points: FloatArray, score: float, mesh: LandmarkMesh, turned: bool) -> MeshFace | None:
     """The mesh at `points`; where the finder is not sure, at the points turned by quarters too, and the best stays.
 
     A face upside down is found with its mouth for eyes, and the mesh may believe even that (.98 of 1 was seen). Aligned
     so it resembles nobody, and the patient would be taken for somebody else.
     """
     best = mesh.refine(pixels, points)
-    if score >= SURE_SCORE:
+    if score >= SURE_SCORE or not turned:
         return best
     centre = points.mean(axis=0)
     offset = points - centre
