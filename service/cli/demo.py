@@ -25,7 +25,7 @@ from service.facilities import facility_by_code
 from service.kit.errors import Conflict, InvalidInput, WardwatchError
 from service.platform.context import Context
 from service.platform.settings import Settings, get_settings
-from service.simulator import Credentials, Scenario, ServerProcess, read_scenario
+from service.simulator import Api, Credentials, Scenario, ServerProcess, read_scenario
 from service.vision.packs import TestPictures, fetch_default, fetch_test_pictures
 
 SCENARIO = Path(__file__).parents[2] / "fixtures" / "scenarios" / "demo-week.yaml"
@@ -56,7 +56,9 @@ def demo(
     ] = False,
     scenario: Annotated[Path, typer.Option(help="Scenario file.")] = SCENARIO,
     folder: Annotated[Path, typer.Option(help="Folder made anew for the demo.")] = Path("demo-data"),
-    port: Annotated[int | None, typer.Option(help="Port of the server; 0 takes a free one. Default: 8765 if it is free.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the server; 0 takes a free one. Default: 8765 if it is free.")
+    ] = None,
     language: Language = "en",
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON on standard output.")] = False,
 ) -> None:
@@ -83,7 +85,7 @@ def demo(
         results = results_of(story, report, address, made.credentials, language, SAMPLE_PICTURES)
         show(results, report, language, as_json=as_json)
         if not leave:
-            _stay(server, address, made.link, console)
+            _stay(server, address, made, story, console)
     except KeyboardInterrupt:
         console.print("stopping")
         raise typer.Exit(130) from None
@@ -180,9 +182,16 @@ def _wait_until_ready(address: str, server: ServerProcess, folder: Path) -> None
     raise ServerDidNotStart(f"nothing is ready at {address}", remedy=f"see {folder / 'server.log'}")
 
 
-def _stay(server: ServerProcess, address: str, link: str, console: Console) -> None:
-    console.print(f"\nThe server keeps running: [bold]{address}[/]", markup=True)
-    console.print(f"Log in once with this link: [bold]{address}{link}[/]", markup=True)
+def _stay(server: ServerProcess, address: str, made: _Made, scenario: Scenario, console: Console) -> None:
+    api = Api(address, token=made.credentials.driver)
+    wards = api.get("/api/v1/wards", facility=scenario.facility.code)
+    api.close()
+    console.print(f"\nThe server keeps running at {address}")
+    console.print("Log in with this link; it is good once, within a day:")
+    console.print(f"  {address}{made.link}", style="bold")
+    for ward in wards:
+        console.print(f"Board of {ward['code']} {ward['name']}: {address}/wards/{ward['id']}")
+    console.print(f"Report: {address}/reports/in-bed-rate   Findings: {address}/findings")
     console.print("Ctrl-C ends it.", style="dim")
     server.wait()
 

@@ -91,7 +91,7 @@ class SequenceReport:
 
 
 def sequence_command(
-    seeds: Annotated[str, typer.Option(help="Seeds of the plays, with commas · 随机种子，逗号分隔")] = "11,12",
+    seeds: Annotated[str, typer.Option(help="Seeds of the plays, with commas · 随机种子，逗号分隔")] = "21,22",
     pack: Annotated[Path | None, typer.Option(help="Model pack folder; the default pack if left out")] = None,
     beds: Annotated[bool, typer.Option(help="Judge beds too (reads every picture with the models)")] = True,
     as_json: AsJson = False,
@@ -280,7 +280,7 @@ def _seeds(text: str) -> list[int]:
     except ValueError:
         numbers = []
     if not numbers or min(numbers) < 0:
-        raise InvalidInput(f"{text!r} are no seeds", field="seeds", remedy="write numbers with commas, like 11,12")
+        raise InvalidInput(f"{text!r} are no seeds", field="seeds", remedy="write numbers with commas, like 21,22")
     return numbers
 
 

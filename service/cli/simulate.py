@@ -210,7 +210,7 @@ def _bar(quiet: bool) -> Iterator[tuple[Progress, Any]]:
 def _console() -> Console:
     """As wide as the tables need: a file or a pipe has no width of its own."""
     console = Console(highlight=False)
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=140)
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(highlight=False, width=170)
 
 
 def _say(line: str) -> None:

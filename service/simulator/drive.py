@@ -21,11 +21,14 @@ from service.simulator.relay import Relay
 from service.simulator.scenario import Scenario
 from service.simulator.schedule import Shot, pauses, shots
 from service.simulator.staff import Staff
-from service.simulator.studio import RenderAhead, Studio, StudioSetup, TakenShot
+from service.simulator.studio import RenderAhead, StudioSetup, TakenShot, portraits
 
 _AHEAD = 4
 """Steps that are rendered before they are needed."""
-_POLL_SECONDS = 0.15
+_POLL_SECONDS = 0.1
+_LONGEST_POLL_SECONDS = 1.0
+_SECONDS_A_JOB = 0.03
+"""Asking costs the server time as well: the more it still has to do, the later it is asked again."""
 _STUCK_SECONDS = 180.0
 _DEPTH = re.compile(r'^wardwatch_jobs_queued\{kind="([^"]+)",state="([^"]+)"\} ([0-9.e+]+)$', re.MULTILINE)
 _OURS = ("sightings.", "presence.", "screening.")
@@ -63,7 +66,7 @@ class Driver:
         self._api = Api(server, token=credentials.driver)
         self._people = (Api(server, person=credentials.nurse), Api(server, person=credentials.inspector))
         self._staff = Staff(setup.scenario, *self._people)
-        self._records = HospitalSystem(setup.scenario, Studio(setup).portrait)
+        self._records = HospitalSystem(setup.scenario, portraits(setup))
         self._credentials = credentials
         parts = urlsplit(server)
         self._target = (parts.hostname or "127.0.0.1", parts.port or 80)
@@ -75,9 +78,11 @@ class Driver:
         began = time.monotonic()
         ahead = RenderAhead(self._setup, self._folder / "studio")
         try:
+            steps = steps_of(self._scenario, shots(self._scenario))
+            queue = [ahead.begin(step.shots) for step in steps[:_AHEAD]]
             self._records.open_books(self._api)
             self._open_boxes()
-            dropped = self._run_steps(ahead, tell)
+            dropped = self._run_steps(steps, queue, ahead, tell)
             snapshots = {
                 (code, at): snapshot_id
                 for code, box in self._boxes.items()
@@ -102,11 +107,15 @@ class Driver:
             token = self._credentials.cameras[camera.code]
             self._boxes[camera.code] = CameraBox(camera.code, token, relay, self._folder / "boxes")
 
-    def _run_steps(self, ahead: RenderAhead, tell: Callable[[Advance], None]) -> int:
-        plan = shots(self._scenario)
-        steps = steps_of(self._scenario, plan)
+    def _run_steps(
+        self,
+        steps: Sequence[Step],
+        queue: list[Future[list[TakenShot]]],
+        ahead: RenderAhead,
+        tell: Callable[[Advance], None],
+    ) -> int:
         events = list(self._records.events())
-        queue: list[Future[list[TakenShot]]] = [ahead.begin(step.shots) for step in steps[:_AHEAD]]
+        planned = sum(len(step.shots) for step in steps)
         dropped, watermark = 0, self._scenario.start
         for number, step in enumerate(steps):
             taken = queue.pop(0).result()
@@ -121,7 +130,7 @@ class Driver:
             self._move(step.span.end)
             watermark = step.span.end
             events = self._record(events, watermark)
-            tell(Advance(watermark, dropped, len(plan), self._note()))
+            tell(Advance(watermark, dropped, planned, self._note()))
         self._set_network(watermark)
         self._wait_until_done(watermark)
         while self._answer(watermark):
@@ -158,19 +167,20 @@ class Driver:
         until = time.monotonic() + _STUCK_SECONDS
         while time.monotonic() < until:
             boxes = [box for box in self._boxes.values() if not box.relay.is_cut]
-            if not any(box.undelivered() for box in boxes) and self._idle():
+            waiting = sum(box.undelivered() for box in boxes) or self._jobs()
+            if not waiting:
                 return
-            time.sleep(_POLL_SECONDS)
+            time.sleep(min(max(_POLL_SECONDS, waiting * _SECONDS_A_JOB), _LONGEST_POLL_SECONDS))
         raise Stuck(f"nothing moves at {watermark.isoformat()}", remedy="see the server's and the agents' logs")
 
-    def _idle(self) -> bool:
-        """Whether the server has no work of ours. Raises `Stuck` when some of it has failed for good."""
+    def _jobs(self) -> int:
+        """How much work of ours the server still has. Raises `Stuck` when some of it has failed for good."""
         depths = [(kind, state, float(n)) for kind, state, n in _DEPTH.findall(self._api.text("/metrics"))]
         ours = [(kind, state, n) for kind, state, n in depths if kind.startswith(_OURS) and n]
         failed = [f"{n:.0f} {kind}" for kind, state, n in ours if state == "failed"]
         if failed:
             raise Stuck(f"jobs have failed: {', '.join(failed)}", remedy="see the server's log")
-        return not ours
+        return int(sum(n for _, _, n in ours))
 
     def _note(self) -> str:
         cut = [code for code, box in self._boxes.items() if box.relay.is_cut]

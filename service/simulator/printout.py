@@ -110,7 +110,7 @@ def confusion_table(confusion: Confusion, title: str, language: str) -> Table:
     )
     table.add_column(word("truth_result", language))
     for column in confusion.columns:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for row in confusion.rows:
         counts = [confusion.counts.get((row, column), 0) for column in confusion.columns]
         table.add_row(row, *(str(count) if count else "·" for count in counts))

@@ -62,14 +62,15 @@ def read_results(scenario: Scenario, report: RunReport, driver: Api, language: s
         (check_truths(scenario), read_checks(scenario, driver)),
         {ExpectedFinding(item.admission_no, item.rule) for item in findings},
     )
-    return Results(read_rates(scenario, driver), findings, comparison)
+    return Results(read_rates(scenario, driver, language), findings, comparison)
 
 
-def read_rates(scenario: Scenario, driver: Api) -> tuple[WardRate, ...]:
+def read_rates(scenario: Scenario, driver: Api, language: str = "en") -> tuple[WardRate, ...]:
     """The in-bed rate of every ward and of the whole facility."""
     found = []
-    names = [(ward.code, ward.name) for ward in scenario.facility.wards]
-    for code, name in [*names, ("", scenario.facility.name)]:
+    place, chinese = scenario.facility, language == "zh"
+    names = [(ward.code, ward.name_zh if chinese else ward.name) for ward in place.wards]
+    for code, name in [*names, ("", place.name_zh if chinese else place.name)]:
         query = {"ward": code} if code else {}
         answer = driver.get("/api/v1/in-bed-rate", facility=scenario.facility.code, **_span(scenario), **query)
         total = answer["total"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +71,13 @@ class Studio:
     def portrait(self, face: str) -> bytes:
         """The ID picture of a face."""
         return self._library.portrait(face)
+
+
+def portraits(setup: StudioSetup) -> Callable[[str], bytes]:
+    """ID pictures by face, without a room to draw. Raises `InvalidInput` for a face that the catalogue lacks."""
+    library = FaceLibrary(read_catalogue(setup.catalogue), setup.pictures)
+    _check_faces(setup.scenario, library)
+    return library.portrait
 
 
 class RenderAhead:

@@ -57,7 +57,7 @@ def port(folder: Path) -> Iterator[int]:
             yield number
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
 
 
 def wait_until_ready(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
