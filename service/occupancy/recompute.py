@@ -95,10 +95,15 @@ def _run(context: Context, facility_id: str, plan: Plan) -> bool:
 
 
 def judged_upto(facility: Facility, clock: Clock) -> datetime | None:
-    """The event time up to which checks are due; None for a replay whose clock has not been set."""
+    """The event time up to which checks are due; None for a replay whose clock has not been set.
+
+    A live clock counts in whole minutes: followed to the microsecond, it would have moved on whenever judging is done,
+    and catching up would never end.
+    """
     if facility.clock == "replay" and facility.watermark is None:
         return None
-    return watermark(facility, clock)
+    now = watermark(facility, clock)
+    return now if facility.clock == "replay" else now.replace(second=0, microsecond=0)
 
 
 def _judge(session: Session, place: Place, step: _Step, upto: datetime) -> list[JudgedCheck]:
