@@ -205,7 +205,7 @@ def over_exposed(pixels: Pixels, _: np.random.Generator) -> Pixels:
 def cloth(pixels: Pixels, draw: np.random.Generator) -> Pixels:
     """A woven cloth right before the lens."""
     height, width = pixels.shape[:2]
-    coarse = draw.normal(90, 22, (height // 120, width // 120)).astype(np.float32)
+    coarse = draw.normal(90, 22, (max(2, height // 120), max(2, width // 120))).astype(np.float32)
     shade = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     shown = shade[..., None] * np.array([0.9, 0.95, 1.0], np.float32) + draw.normal(0, 3, (height, width, 1))
     return np.clip(shown, 0, 255).astype(np.uint8)

@@ -95,9 +95,16 @@ def change(a: ZonePrint, b: ZonePrint) -> float:
     return 1.0 - 0.5 * (_correlation(a.look, b.look) + _correlation(a.relief, b.relief))
 
 
-def look_vector(zone: ZonePrint) -> Floats:
-    """(384,) float32 of length 1: the change between two beds is 1 less their vectors' product."""
-    return np.concatenate([_unit(zone.look), _unit(zone.relief)]) * np.float32(np.sqrt(0.5))
+def look_vectors(zones: Sequence[ZonePrint]) -> Floats:
+    """(n, 384) float32 rows of length 1: the change between two beds is 1 less their vectors' product."""
+    parts = [np.stack([zone.look for zone in zones]), np.stack([zone.relief for zone in zones])]
+    return np.concatenate([_unit_rows(part) for part in parts], axis=1) * np.float32(np.sqrt(0.5))
+
+
+def _unit_rows(cells: NDArray[np.generic]) -> Floats:
+    flat = cells.reshape(len(cells), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    return np.asarray(flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-6), np.float32)
 
 
 def _unit(cells: NDArray[np.generic]) -> Floats:

@@ -46,6 +46,8 @@ class SequencePolicy:
     view_agrees: float = 0.45
     """Share of the view, weighted by how much there is to see, from which it is the known view: half a view may lie
     behind a curtain. Changed beds alone leave .83, a nurse close to the lens .6."""
+    view_certain: float = 0.80
+    """From here no shift is looked for: one cell of it leaves .65."""
     view_unrelated: float = 0.20
     """Below this, and with no shift that explains it, the view is of something else: another room reaches .04. In
     between a view is taken for the known one, much obstructed."""
@@ -70,12 +72,15 @@ class SequencePolicy:
 
     covered_texture: float = 0.35
     """Edges over those of the reference, below which what hides the view is a cover."""
-    blurred: float = 0.72
+    blurred: float = 0.85
     """Edges over spread, as a share of the camera's usual in the same kind of light. Blurred by .006 of its width (12
-    pixels of 1,920) a frame keeps .64 to .70, by .003 it keeps .85; honest frames keep .90."""
-    unsharp: float = 0.60
-    """The single frame's sharpness as a share of the usual, which must fall too: a patch of sun changes the spread, not
-    the finest detail. Blurred by .003 of the width: .46."""
+    pixels of 1,920) a frame keeps .64 to .76, by .003 it keeps .85; honest frames keep .90, a patch of sun or a dim
+    lamp leaves .75."""
+    blurred_surely: float = 0.45
+    """As little edge says it alone: a small noisy picture stays sharp by its noise."""
+    unsharp: float = 0.55
+    """The single frame's sharpness as a share of the usual, which must fall too. Blurred by .006 of the width: .26 to
+    .41; honest frames keep .84, relit ones .78."""
     live_noise: float = 0.10
     """Grey values between neighbouring pixels below which a picture has no noise to judge (a black one, a drawing):
     then equality proves nothing. The quietest simulated frame, day, quality 84, has .58."""

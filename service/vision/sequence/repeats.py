@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from service.vision.sequence.compare import look_vector, noise_distances
+from service.vision.sequence.compare import look_vectors, noise_distances
 from service.vision.sequence.policy import SequencePolicy, ViewCause
 from service.vision.sequence.prints import TimedPrint
 
@@ -90,13 +90,13 @@ def _runs(earlier: Mapping[int, Sequence[int]], least: int) -> dict[int, int]:
 
 def _content_loops(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict[int, int]:
     """Runs in which every bed looks as it did a constant number of pictures ago, though something in them moved."""
-    looks = _looks(prints)
-    if looks is None:
+    changes = _changes(prints)
+    if changes is None:
         return {}
-    steps = np.concatenate([[0.0], _changes(looks, 1)])
+    steps = np.concatenate([[0.0], np.diagonal(changes, -1)])
     found: dict[int, int] = {}
     for lag in range(2, len(prints) - policy.loop_content_prints + 1):
-        same = np.concatenate([np.zeros(lag, bool), _changes(looks, lag) <= policy.loop_same])
+        same = np.concatenate([np.zeros(lag, bool), np.diagonal(changes, -lag) <= policy.loop_same])
         for start, end in _stretches(same):
             moves = int((steps[start + 1 : end] >= policy.loop_moves).sum())
             if end - start >= policy.loop_content_prints and moves >= policy.loop_content_moves:
@@ -105,19 +105,17 @@ def _content_loops(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict
     return found
 
 
-def _looks(prints: Sequence[TimedPrint]) -> Floats | None:
-    """(n, zones, 384), or `None` when the prints do not all show the same beds."""
+def _changes(prints: Sequence[TimedPrint]) -> Floats | None:
+    """(n, n): the greatest change of any bed between two prints, or `None` when they do not all show the same beds."""
     if not prints or not prints[0].print.zones:
         return None
-    first = prints[0].print.layout
-    if any(item.print.layout != first for item in prints):
+    if any(item.print.layout != prints[0].print.layout for item in prints):
         return None
-    return np.stack([[look_vector(zone) for zone in item.print.zones] for item in prints])
-
-
-def _changes(looks: Floats, lag: int) -> Floats:
-    """(n - lag,): the greatest change of any bed over `lag` prints."""
-    return np.asarray((1.0 - (looks[lag:] * looks[:-lag]).sum(axis=2)).max(axis=1), np.float32)
+    greatest = np.zeros((len(prints), len(prints)), np.float32)
+    for place in range(len(prints[0].print.zones)):
+        looks = look_vectors([item.print.zones[place] for item in prints])
+        np.maximum(greatest, 1.0 - looks @ looks.T, out=greatest)
+    return greatest
 
 
 def _stretches(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

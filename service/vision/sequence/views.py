@@ -138,8 +138,9 @@ def _found(prints: Sequence[TimedPrint], verdicts: Sequence[ViewVerdict], policy
 
 
 def _matches(a: Floats, b: Floats, policy: SequencePolicy) -> bool:
-    if agreement(a, b, policy.block_agrees) < policy.view_agrees:
-        return False
+    alike = agreement(a, b, policy.block_agrees)
+    if alike < policy.view_agrees or alike >= policy.view_certain:
+        return alike >= policy.view_certain
     return find_shift(a, b, policy.block_agrees, widely=False).length < policy.moved_cells
 
 
@@ -188,13 +189,14 @@ def _against(
 
 
 def _is_blurred(shown: ViewPrint, usual: _Usual, policy: SequencePolicy) -> bool:
-    soft = _edges(shown) < policy.blurred * usual.edges
-    return soft and shown.sharpness < policy.unsharp * usual.sharpness
+    edges = _edges(shown) / (usual.edges + 1e-6)
+    unsharp = shown.sharpness < policy.unsharp * usual.sharpness
+    return edges < policy.blurred_surely or (edges < policy.blurred and unsharp)
 
 
 def _shift(shown: ViewPrint, reference: _Reference, known: float, policy: SequencePolicy) -> Shift | None:
     """The move that explains the view better than obstruction does, or `None`."""
-    if known >= 0.9:  # nothing to explain
+    if known >= policy.view_certain:
         return None
     for widely in (False, True) if known < policy.view_agrees else (False,):
         found = [find_shift(shown.structure, one, policy.block_agrees, widely=widely) for one in reference.both]
