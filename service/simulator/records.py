@@ -33,7 +33,10 @@ def layout(scenario: Scenario) -> dict[str, Any]:
             "timezone": place.timezone,
             "clock": "replay",
             "watermark": scenario.start.isoformat(),
-            "policy": {"checks": [{"kind": check.kind, "at": f"{check.at:%H:%M}"} for check in place.checks]},
+            "policy": {
+                "checks": [{"kind": check.kind, "at": f"{check.at:%H:%M}"} for check in place.checks],
+                "max_gap_minutes": place.max_gap_minutes,
+            },
         },
         "wards": [_ward(scenario, ward) for ward in place.wards],
     }

@@ -149,6 +149,7 @@ class FacilityPlace(_Part):
     level: Literal["1", "2", "3", "none"] = "2"
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     checks: tuple[CheckAt, ...] = Field(min_length=1)
+    max_gap_minutes: int = Field(default=40, ge=1, le=180)
     wards: tuple[WardPlace, ...] = Field(min_length=1)
 
 
