@@ -9,6 +9,7 @@ from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.enrol import enrol
 from service.cli.evaluate import evaluate_app
+from service.cli.evaluate_sequence import sequence_command
 from service.cli.evidence import evidence_app
 from service.cli.facility import facility_app
 from service.cli.migrate import migrate
@@ -41,5 +42,6 @@ app.add_typer(facility_app, name="facility")
 app.add_typer(census_app, name="census")
 app.add_typer(users_app, name="users")
 app.add_typer(tokens_app, name="tokens")
+evaluate_app.command("sequence")(sequence_command)
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(evidence_app, name="evidence")

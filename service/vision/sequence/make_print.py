@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from service.vision.decode import Frame, Pixels
 from service.vision.reading import Zone
 from service.vision.sequence.prints import NOISE, STRUCTURE, THUMBNAIL, ZONE, Light, ViewPrint, ZonePrint
-from service.vision.view import sharpness
 from service.vision.warp import Reduced, reduced
 
 Floats = NDArray[np.float32]
@@ -40,7 +39,7 @@ def make_print(frame: Frame, zones: Sequence[Zone], small: Reduced | None = None
         height=frame.height,
         layout=layout_of(zones),
         light=light,
-        sharpness=_sharpness(grey),
+        sharpness=_sharpness(grey, light),
         texture=_texture(edges),
         thumbnail=_cells(grey, THUMBNAIL),
         structure=_structure(edges),
@@ -69,8 +68,8 @@ def _hash(pixels: Pixels) -> bytes:
 def _light(grey: Pixels, colour: Pixels) -> Light:
     filled = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
     marks = [int(np.searchsorted(filled, share / 100 * filled[-1])) for share in _SHARES]
-    # Averaged over an eighth of the side, so that the noise of three channels is no colour.
-    spots = _cells(colour, (9, 16)).astype(np.int16)
+    # Averaged over an eighth of the side, so that the noise of three channels is no colour; every third pixel will do.
+    spots = _cells(np.ascontiguousarray(colour[::3, ::3]), (9, 16)).astype(np.int16)
     p01, p05, p10, p50, p95, p99 = marks
     return Light(p01, p05, p10, p50, p95, p99, colour=round(float((spots.max(axis=2) - spots.min(axis=2)).mean())))
 
@@ -87,12 +86,14 @@ def _cells(picture: Pixels, shape: tuple[int, int]) -> Pixels:
     return np.ascontiguousarray(blurred[rows[:, None], columns[None, :]])
 
 
-def _sharpness(grey: Pixels) -> float:
-    """As the check of single frames measures it, so that its thresholds hold here: of the frame 320 across."""
+def _sharpness(grey: Pixels, light: Light) -> float:
+    """As the check of single frames measures it (mean absolute Laplacian over spread, of the frame 320 across), so that
+    its threshold holds here."""
     scale = min(1.0, _SHARPNESS_WIDTH / grey.shape[1])
     if scale < 1:
         grey = np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-    return float(np.float32(sharpness(grey)))
+    edges = cv2.convertScaleAbs(cv2.Laplacian(grey, cv2.CV_16S))
+    return float(np.float32(cv2.mean(edges)[0] / (light.spread + 1.0)))
 
 
 def _edges(smooth: Pixels) -> Pixels:
