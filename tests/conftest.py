@@ -115,7 +115,7 @@ def run_jobs(context: Context) -> Callable[[], int]:
 def models_dir() -> Path:
     """The folder of fetched model packs; the test is skipped, and says so, when there is none."""
     folder = ROOT / "models"
-    if not (folder / "wardwatch-default" / "manifest.json").exists():
+    if not (folder / "wardwatch-default" / "sface.onnx").exists():
         pytest.skip("the default model pack is not fetched: run `wardwatch models fetch`")
     return folder
 

@@ -44,6 +44,6 @@ def setup(demo_week: Scenario, pictures: Mapping[str, Path]) -> StudioSetup:
 
 @pytest.fixture(scope="session")
 def pack() -> Pack:
-    if not (PACK / "manifest.json").is_file():
+    if not (PACK / "sface.onnx").is_file():
         pytest.skip(f"NO MODEL PACK in {PACK}: run `wardwatch models fetch`; no rendered picture is read")
     return load_pack(PACK)
