@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from service.kit.errors import Conflict, InvalidInput
+from service.platform.problems import FieldError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class LayoutInvalid(InvalidInput):
             field=first.path,
             message_zh=f"布局文件有 {len(issues)} 处错误。{first.path}: {first.message}",
             remedy_zh="请按所列路径更正后重新导入（键名见 docs/layout.md）",
-            errors=[asdict(issue) for issue in issues],
+            errors=[FieldError(issue.path, f"{issue.message}; {issue.remedy}") for issue in issues],
         )
         self.issues = tuple(issues)
 

@@ -78,6 +78,7 @@ def problem_of(error: WardwatchError, language: str) -> Problem:
     detail = str(error.extra.get("message_zh") or error.message) if chinese else error.message
     remedy = str(error.extra.get("remedy_zh") or error.remedy) if chinese else error.remedy
     retry = error.extra.get("retry_after")
+    listed = error.extra.get("errors")
     return Problem(
         code=error.code,
         title=error.title(language),
@@ -85,6 +86,7 @@ def problem_of(error: WardwatchError, language: str) -> Problem:
         detail=detail,
         remedy=remedy,
         field=error.field,
+        errors=tuple(item for item in listed if isinstance(item, FieldError)) if isinstance(listed, list) else (),
         retry_after=int(retry) if isinstance(retry, int | float) else None,
     )
 

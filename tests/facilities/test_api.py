@@ -161,3 +161,14 @@ def test_strange_names_are_not_found(admin: TestClient, name: str) -> None:
 def test_the_far_end_of_time_is_an_error_not_a_crash(admin: TestClient) -> None:
     body = {"to": "9999-12-31T23:59:59-12:00"}
     assert admin.post("/api/v1/facilities/demo/watermark", json=body).status_code in (409, 422)
+
+
+def test_a_layout_with_two_mistakes_names_both(admin: TestClient) -> None:
+    layout = {
+        "facility": {"code": "h", "name": "H", "kind": "castle"},
+        "wards": [{"code": "W", "beds": [{"cod": "1"}]}],
+    }
+    answer = admin.post("/api/v1/facilities", json=layout)
+    assert answer.status_code == 422
+    named = {error["field"] for error in answer.json()["errors"]}
+    assert {"facility.kind", "wards[0].beds[0].code"} <= named
