@@ -6,10 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODELS := models/wardwatch-default/.ready
+RECIPE := service/vision/packs/recipes/wardwatch-default.json
 DEMO_EXIT ?=
 PYTEST_ARGS ?=
+FUZZ_EXAMPLES ?= 2000
 
-.PHONY: help setup models demo serve test check lint types rooms docs bench lock clean
+.PHONY: help setup models demo serve test check lint types rooms docs fuzz bench lock clean
 
 help: ## show what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -25,7 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 
 setup: $(STAMP) ## build the environment
 
-$(MODELS): $(STAMP)
+$(MODELS): $(STAMP) $(RECIPE)
 	@$(BIN)/wardwatch models fetch --with-test-pictures
 	@touch $@
 
@@ -54,6 +56,9 @@ rooms: $(STAMP)
 
 docs: $(STAMP)
 	@$(BIN)/python -m pytest -q -p no:randomly tests/docs
+
+fuzz: $(STAMP) ## throw junk at decoding and uploads, for a few minutes
+	@WARDWATCH_TEST_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/python -m pytest -q -p no:randomly tests/fuzz
 
 bench: $(MODELS) ## print ratios with their conditions
 	@$(BIN)/python -m tests.bench

@@ -33,8 +33,20 @@ from service.vision.reading import (
     Zone,
 )
 from service.vision.runtime import RuntimeOptions
+from service.vision.unchanged import (
+    Anchor,
+    AnchorUnreadable,
+    ReusePolicy,
+    gallery_version,
+    make_anchor,
+    question_of,
+    reuse,
+    slot_of,
+)
 
 __all__ = [
+    "Anchor",
+    "AnchorUnreadable",
     "BedReading",
     "BedState",
     "FaceQuality",
@@ -57,6 +69,7 @@ __all__ = [
     "ProviderMissing",
     "QualityReason",
     "ReadingPolicy",
+    "ReusePolicy",
     "RuntimeOptions",
     "TooManyPixels",
     "UnobservedCause",
@@ -67,6 +80,11 @@ __all__ = [
     "blur_faces",
     "decode",
     "encode_jpeg",
+    "gallery_version",
     "load_pack",
+    "make_anchor",
     "probe",
+    "question_of",
+    "reuse",
+    "slot_of",
 ]

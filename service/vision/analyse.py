@@ -13,7 +13,7 @@ from service.kit.geometry import Point, box_intersection_area
 from service.vision.bodies import Bodies, find_bodies
 from service.vision.decode import Frame, Pixels
 from service.vision.embed import Embedder
-from service.vision.faces import QUICK_SIDE, VIEW_SIDE, FloatArray, head_angle
+from service.vision.faces import QUICK_SIDE, VIEW_SIDE, Faces, FloatArray, head_angle, in_frame, view_of
 from service.vision.judge import FaceEvidence, compare, identities, is_stranger, judge
 from service.vision.pack import Pack
 from service.vision.quality import BED_QUALITY
@@ -26,8 +26,9 @@ from service.vision.reading import (
     UnobservedCause,
     Zone,
 )
-from service.vision.search import find_at_angles
-from service.vision.sight import FaceSight, distinct, look, look_turned
+from service.vision.search import find_at_angles, joined_faces
+from service.vision.sight import FaceSight, distinct, look_all, look_turned
+from service.vision.trace import trace_face
 from service.vision.view import check_view
 from service.vision.warp import Reduced, reduced
 
@@ -109,8 +110,10 @@ def _read(
     compared = compare(embeddings, keys, gallery, policy.same_person)
     names = identities(compared, keys)
     evidence: list[list[FaceEvidence]] = [[] for _ in beds]
-    for (index, sight), one, name in zip(sights, compared, names, strict=True):
-        evidence[index].append(FaceEvidence(sight.box, sight.quality, name, one.best, one.expected))
+    for (index, sight), one, name, own in zip(sights, compared, names, keys, strict=True):
+        # Of the bed's own patient alone: of people who match nobody nothing may be kept.
+        trace = trace_face(sight.points, sight.aligned) if name is not None and name == own else None
+        evidence[index].append(FaceEvidence(sight.box, sight.quality, name, one.best, one.expected, trace))
     readings = tuple(
         _unobserved(bed.zone, UnobservedCause.ZONE_TOO_SMALL)
         if bed.side < _LEAST_SIDE
@@ -206,9 +209,7 @@ def faces_in_beds(
     def settled(bed: int) -> bool:
         return any(owner == bed and (sight.is_sure or is_own(bed, sight)) for owner, sight in sights)
 
-    sights: list[tuple[int, FaceSight]] = []
-    for bed in beds:
-        sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, QUICK_SIDE, turned=False))
+    sights = _merged([], _quick_look(pixels, beds, pack))
     for index, bed in enumerate(beds):
         seen = [sight for owner, sight in sights if owner == index]
         if settled(index) or (not seen and bed.body is not None and bed.body < policy.body_absent):
@@ -233,27 +234,43 @@ def _upright(bed: _Bed) -> float:
 
 
 def _search(
-    pixels: Pixels,
-    bed: _Bed,
-    angles: Sequence[float],
-    beds: Sequence[_Bed],
-    pack: Pack,
-    side: int,
-    *,
-    turned: bool = True,
+    pixels: Pixels, bed: _Bed, angles: Sequence[float], beds: Sequence[_Bed], pack: Pack, side: int
 ) -> list[tuple[int, FaceSight]]:
     if bed.side < _LEAST_SIDE:
         return []
     found = find_at_angles(pixels, bed.polygon, angles, pack.finder, margins=BED_MARGINS, side=side)
-    owners = [_owner((box[:2] + box[2:]) / 2, beds) for box in found.boxes]
-    inside = [i for i, owner in enumerate(owners) if owner is not None][: _MOST_FACES * len(angles)]
-    seen: list[tuple[int, FaceSight]] = []
-    for i in inside:
-        owner = owners[i]
-        sight = look(pixels, found.boxes[i], found.points[i], float(found.scores[i]), pack, BED_QUALITY, turned=turned)
-        if sight is not None and owner is not None:
-            seen.append((owner, sight))
-    return seen
+    return _looked(pixels, [found], beds, pack, _MOST_FACES * len(angles))
+
+
+def _quick_look(pixels: Pixels, beds: Sequence[_Bed], pack: Pack) -> list[tuple[int, FaceSight]]:
+    """What is found in every bed turned upright. All views are cut first, then all are searched: between two model
+    calls the processor forgets how to do the rest."""
+    views = [
+        view_of(pixels, bed.polygon, _upright(bed), margins=BED_MARGINS, side=QUICK_SIDE)
+        for bed in beds
+        if bed.side >= _LEAST_SIDE
+    ]
+    pictures = pack.finder.find_all([view.pixels for view in views])
+    found = [in_frame(faces, view) for faces, view in zip(pictures, views, strict=True)]
+    return _looked(pixels, found, beds, pack, _MOST_FACES, turned=False)
+
+
+def _looked(
+    pixels: Pixels, found: Sequence[Faces], beds: Sequence[_Bed], pack: Pack, most: int, *, turned: bool = True
+) -> list[tuple[int, FaceSight]]:
+    """Of each search the first `most` faces that lie in a bed, each with that bed's index and looked at."""
+    owners: list[int] = []
+    inside: list[Faces] = []
+    for faces in found:
+        owned = [(i, _owner((box[:2] + box[2:]) / 2, beds)) for i, box in enumerate(faces.boxes)]
+        kept = [(i, owner) for i, owner in owned if owner is not None][:most]
+        if kept:
+            owners += [owner for _, owner in kept]
+            inside.append(faces.take([i for i, _ in kept]))
+    if not inside:
+        return []
+    sights = look_all(pixels, joined_faces(inside), pack, BED_QUALITY, turned=turned)
+    return [(owner, sight) for owner, sight in zip(owners, sights, strict=True) if sight is not None]
 
 
 def _owner(centre: FloatArray, beds: Sequence[_Bed]) -> int | None:

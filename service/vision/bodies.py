@@ -15,6 +15,8 @@ from service.vision.faces import FloatArray, suppress
 from service.vision.runtime import ModelSession, Tensor
 from service.vision.warp import Reduced, blob_of
 
+_STEPS, _ONES = np.arange(11, dtype=np.float32), np.ones(11, np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
@@ -60,9 +62,7 @@ class NanoDetFinder:
         """The people in `pixels`, best first."""
         height, width = pixels.shape[:2]
         small = cv2.resize(pixels, (self.side, self.side), interpolation=cv2.INTER_AREA)
-        blob = blob_of(np.asarray(small, np.uint8))
-        blob -= np.asarray(self.mean, np.float32)[:, None, None]
-        blob /= np.asarray(self.std, np.float32)[:, None, None]
+        blob = blob_of(np.asarray(small, np.uint8), mean=self.mean, std=self.std)
         outputs = self.session.run({self.input_name: blob})
         found = decode(outputs, self.side, self.threshold, self.overlap)
         limits = np.array([width, height, width, height], np.float32)
@@ -94,7 +94,7 @@ def decode(outputs: list[Tensor], side: int, threshold: float, overlap: float) -
         stride = side / columns
         logits = distribution[chosen].reshape(len(chosen), 4, 11)
         weights = np.exp(logits - logits.max(axis=2, keepdims=True))
-        distance = (weights @ np.arange(11, dtype=np.float32)) / weights.sum(axis=2) * stride
+        distance = (weights @ _STEPS) / (weights @ _ONES) * stride
         centre = (_cells(columns)[chosen] + 0.5) * stride
         boxes.append(np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1))
         scores.append(score[chosen])

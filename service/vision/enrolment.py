@@ -13,6 +13,7 @@ from service.vision.pack import Pack
 from service.vision.quality import PORTRAIT_QUALITY, FaceQuality, QualityPolicy, QualityReason
 from service.vision.reading import PixelBox
 from service.vision.search import ALL_ANGLES, find_at_angles
+from service.vision.sequence.repeated_faces import face_signature
 from service.vision.sight import FaceSight, distinct, look
 
 _PADDING = 0.5
@@ -28,13 +29,15 @@ class PortraitAssessment:
 
     `face`: x1, y1, x2, y2 of the largest face in pixels of the frame, or `None`. `embedding`: (d,) float32, unit
     length, present whenever there is a face that could be aligned; the caller decides by `acceptable`.
-    `reasons`: the face's quality reasons, plus `no_face` or `several_faces`.
+    `reasons`: the face's quality reasons, plus `no_face` or `several_faces`. `signature`: 30 bytes that tell this very
+    picture when it is shown to a camera; no template.
     """
 
     face: PixelBox | None
     quality: FaceQuality
     embedding: NDArray[np.float32] | None
     reasons: tuple[QualityReason, ...]
+    signature: bytes | None = None
 
     @property
     def acceptable(self) -> bool:
@@ -57,7 +60,8 @@ def assess_portrait(frame: Frame, pack: Pack, policy: QualityPolicy = PORTRAIT_Q
     if len(sights) > 1 and _side(sights[1]) >= _SECOND_FACE * _side(best):
         reasons = (QualityReason.SEVERAL_FACES, *reasons)
     embedding = pack.embedder.embed([best.aligned])[0]
-    return PortraitAssessment(best.box, FaceQuality(best.quality.score, reasons), embedding, reasons)
+    signature = face_signature(best.aligned)
+    return PortraitAssessment(best.box, FaceQuality(best.quality.score, reasons), embedding, reasons, signature)
 
 
 def _sights(pixels: Pixels, pack: Pack, policy: QualityPolicy) -> list[FaceSight]:

@@ -64,6 +64,10 @@ class FaceFinder(Protocol):
         """The faces in `pixels`, best first, in its coordinates. Sides of `pixels` are multiples of 32."""
         ...
 
+    def find_all(self, pictures: Sequence[Pixels]) -> list[Faces]:
+        """The faces in each of `pictures`, as `find` gives them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -104,7 +108,8 @@ def view_of(
     low, high = low - longer * np.array(margins), high + longer * margins[0]
     size = np.maximum(high - low, 1.0)
     scale = min(side / float(size.max()), MAX_UPSCALE)
-    width, height = (math.ceil(s * scale / _STRIDE) * _STRIDE for s in size)
+    # Rounding errors must not add a stride: a side of 448.0000001 would be searched as 480.
+    width, height = (math.ceil(s * scale / _STRIDE - 1e-6) * _STRIDE for s in size)
     if snapped:
         ends = np.array([low, low + np.array([width, height]) / scale]) @ turn
         patch, forward = sample_quarter(pixels, ends.min(axis=0), ends.max(axis=0), quarter, (width, height))
@@ -147,14 +152,19 @@ def whole(pixels: Pixels) -> FloatArray:
 def suppress(boxes: FloatArray, scores: FloatArray, overlap: float) -> NDArray[np.intp]:
     """Indices kept by greedy non-maximum suppression, best first: a box goes when its intersection over union with a
     better one exceeds `overlap`."""
+    if not len(scores):
+        return np.zeros(0, np.intp)
     order = np.argsort(-scores, kind="stable")
-    areas = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
-    kept: list[int] = []
-    while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        low = np.maximum(boxes[best, :2], boxes[rest, :2])
-        high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
-        common = np.prod(np.maximum(high - low, 0), axis=1)
-        order = rest[common <= overlap * (areas[best] + areas[rest] - common)]
-    return np.asarray(kept, dtype=np.intp)
+    left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
+    areas = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    wide = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    tall = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    common = np.maximum(wide, 0) * np.maximum(tall, 0)
+    covers = common > overlap * (areas[:, None] + areas - common)
+    gone = np.zeros(len(order), bool)
+    kept = []
+    for best in range(len(order)):
+        if not gone[best]:
+            kept.append(best)
+            gone |= covers[best]
+    return np.asarray(order[kept], dtype=np.intp)

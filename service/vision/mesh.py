@@ -4,16 +4,16 @@ photographs), and it tells the head's pose and whether there is a face at all.""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
 
-import cv2
 import numpy as np
 
 from service.vision.decode import Pixels
 from service.vision.faces import FloatArray
 from service.vision.runtime import ModelSession
-from service.vision.warp import Affine, apply, invert, sample, scale_of, square_about
+from service.vision.warp import Affine, apply, invert, sample_rgb, scale_of, square_about
 
 SIDE = 192
 POINTS = 468
@@ -22,7 +22,8 @@ FIRST_REGION = 1.8 * 2.6 / 1.5
 NEXT_REGION = 1.8
 """Side of the second region over the extent of the first mesh."""
 # Vertex numbers of the canonical face mesh (MediaPipe, canonical_face_model).
-_LEFT_EYE, _RIGHT_EYE, _NOSE, _MOUTH = (33, 133), (362, 263), 4, (61, 291)
+_FIRST, _SECOND = np.array([33, 362, 4, 61, 291]), np.array([133, 263, 4, 61, 291])
+"""Both corners of each eye; nose tip and mouth corners twice."""
 _FOREHEAD, _CHIN = 10, 152
 
 
@@ -31,6 +32,8 @@ class MeshFace:
     """A refined face. `points`: (5, 2) float32 as in `Faces`; `vertices`: (468, 2) float32, both pixels of the frame.
     `flag`: the mesh's own belief that it sees a face, 0..1. `yaw`, `pitch`, `roll`: degrees; yaw positive when the face
     looks to the picture's right, pitch positive when it looks down, roll positive when it is turned clockwise.
+    `depths`: (468,) float32, the third coordinate of the vertices in pixels of the frame, smaller nearer; the model's
+    guess, empty where nobody asked.
     """
 
     points: FloatArray
@@ -39,6 +42,7 @@ class MeshFace:
     yaw: float
     pitch: float
     roll: float
+    depths: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -47,11 +51,19 @@ class MeshFace:
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
+_Pass: TypeAlias = tuple[FloatArray, Affine, float]
+"""Vertices (468, 3) in the region's pixels, the region-to-frame matrix, the flag."""
+
+
 class LandmarkMesh(Protocol):
     """Something that refines five rough points."""
 
     def refine(self, pixels: Pixels, points: FloatArray) -> MeshFace | None:
         """The face at `points` ((5, 2), pixels), or `None` when the points enclose nothing."""
+        ...
+
+    def refine_all(self, pixels: Pixels, points: Sequence[FloatArray]) -> list[MeshFace | None]:
+        """The faces at each of `points`, as `refine` gives them."""
         ...
 
 
@@ -64,39 +76,65 @@ class FaceMesh:
 
     def refine(self, pixels: Pixels, points: FloatArray) -> MeshFace | None:
         """Two passes: from the five points to a first mesh, from its extent and roll to the second."""
-        eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
-        side = FIRST_REGION * float(np.linalg.norm(mouth - eyes))
-        first = self._pass(pixels, (eyes + mouth) / 2, side, _roll(points[0], points[1]))
-        if first is None:
-            return None
-        vertices, matrix, _ = first
-        flat = vertices[:, :2]
-        centre = apply(matrix, (flat.min(axis=0) + flat.max(axis=0)) / 2)
-        extent = float(np.ptp(flat, axis=0).max()) * scale_of(matrix)
-        five = five_points(apply(matrix, flat))
-        second = self._pass(pixels, centre, NEXT_REGION * extent, _roll(five[0], five[1]))
-        return None if second is None else _face(*second)
+        return self.refine_all(pixels, [points])[0]
 
-    def _pass(
-        self, pixels: Pixels, centre: FloatArray, side: float, roll: float
-    ) -> tuple[FloatArray, Affine, float] | None:
-        """One run: (vertices (468, 3) in the region's pixels, region-to-frame matrix, flag)."""
-        if not 4.0 <= side <= 1e5 or not np.isfinite(centre).all():
-            return None
-        forward = square_about(centre, side, roll, SIDE)
-        patch = sample(pixels, forward, (SIDE, SIDE))
-        blob = cv2.cvtColor(patch, cv2.COLOR_BGR2RGB)[None].astype(np.float32)
-        blob *= np.float32(1 / 255)
+    def refine_all(self, pixels: Pixels, points: Sequence[FloatArray]) -> list[MeshFace | None]:
+        """The same of several faces of one picture, with two model calls for all; bit for bit what each alone gives."""
+        firsts = self._pass(pixels, [_first_region(five) for five in points])
+        seconds = self._pass(pixels, [None if first is None else _next_region(*first) for first in firsts])
+        return [None if second is None else _face(*second) for second in seconds]
+
+    def _pass(self, pixels: Pixels, regions: Sequence[_Region | None]) -> list[_Pass | None]:
+        """One run over the regions that can be looked at."""
+        results: list[_Pass | None] = [None] * len(regions)
+        good = [(i, region) for i, region in enumerate(regions) if region is not None and region.is_sound]
+        if not good:
+            return results
+        blob = np.empty((len(good), SIDE, SIDE, 3), np.float32)
+        matrices = []
+        for patch, (_, region) in zip(blob, good, strict=True):
+            forward = square_about(region.centre, region.side, region.roll, SIDE)
+            np.multiply(sample_rgb(pixels, forward, (SIDE, SIDE)), np.float32(1 / 255), out=patch, dtype=np.float32)
+            matrices.append(invert(forward))
         outputs = self.session.run({self.input_name: blob})
-        vertices = next(o for o in outputs if o.size == 3 * POINTS).reshape(POINTS, 3).astype(np.float32)
-        flag = float(next(o for o in outputs if o.size == 1).reshape(()))
-        return vertices, invert(forward), flag
+        vertices = next(o for o in outputs if o.size == 3 * POINTS * len(good)).reshape(len(good), POINTS, 3)
+        flags = next(o for o in outputs if o.size == len(good)).reshape(len(good))
+        for row, (i, _) in enumerate(good):
+            results[i] = vertices[row], matrices[row], float(flags[row])
+        return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Region:
+    """A square of the frame: `centre` (2,) and `side` in pixels, `roll` in degrees."""
+
+    centre: FloatArray
+    side: float
+    roll: float
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether there is anything to look at."""
+        return 4.0 <= self.side <= 1e5 and bool(np.isfinite(self.centre).all())
+
+
+def _first_region(points: FloatArray) -> _Region:
+    eyes, mouth = (points[0] + points[1]) / 2, (points[3] + points[4]) / 2
+    side = FIRST_REGION * math.hypot(*(mouth - eyes).tolist())
+    return _Region((eyes + mouth) / 2, side, _roll(points[0], points[1]))
+
+
+def _next_region(vertices: FloatArray, matrix: Affine, flag: float) -> _Region:
+    flat = vertices[:, :2]
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    five = apply(matrix, five_points(flat))
+    side = NEXT_REGION * float((high - low).max()) * scale_of(matrix)
+    return _Region(apply(matrix, (low + high) / 2), side, _roll(five[0], five[1]))
 
 
 def five_points(vertices: FloatArray) -> FloatArray:
     """Eye centres, nose tip and mouth corners of a mesh, (5, 2) float32."""
-    eyes = [vertices[list(pair)].mean(axis=0) for pair in (_LEFT_EYE, _RIGHT_EYE)]
-    return np.stack([*eyes, vertices[_NOSE], vertices[_MOUTH[0]], vertices[_MOUTH[1]]]).astype(np.float32)
+    return np.asarray((vertices[_FIRST] + vertices[_SECOND]) * np.float32(0.5), np.float32)
 
 
 def _face(vertices: FloatArray, matrix: Affine, flag: float) -> MeshFace:
@@ -110,6 +148,7 @@ def _face(vertices: FloatArray, matrix: Affine, flag: float) -> MeshFace:
         yaw=math.degrees(math.atan2(float(across[2]), abs(float(across[0])) + 1e-6)),
         pitch=math.degrees(math.atan2(float(down[2]), abs(float(down[1])) + 1e-6)),
         roll=_roll(flat[33], flat[263]),
+        depths=vertices[:, 2] * np.float32(scale_of(matrix)),
     )
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from service.vision.bodies import BodyFinder, NanoDetFinder
+from service.vision.calibration import read_calibration
 from service.vision.embed import Embedder, InsightfaceEmbedder, quiet_insightface
 from service.vision.errors import PackUnusable
 from service.vision.faces import VIEW_SIDE, FaceFinder
 from service.vision.mesh import FaceMesh, LandmarkMesh
+from service.vision.packs.files import sha256_of
 from service.vision.packs.manifest import MANIFEST, PackManifest, pack_hash, read_manifest
 from service.vision.runtime import (
     InsightfaceSession,
@@ -80,8 +82,16 @@ def load_pack(folder: Path, options: RuntimeOptions | None = None) -> Pack:
         return _insightface_pack(folder, None, options)
     manifest = read_manifest(folder)
     if _FINDER in manifest.parts:
-        return _own_pack(manifest, options)
-    return _insightface_pack(folder, manifest, options)
+        return _calibrated(_own_pack(manifest, options), folder)
+    return _calibrated(_insightface_pack(folder, manifest, options), folder)
+
+
+def _calibrated(pack: Pack, folder: Path) -> Pack:
+    """The pack with the threshold that was measured here (`wardwatch evaluate calibrate`), if one was."""
+    measured = read_calibration(folder, pack.pack_hash)
+    if measured is None:
+        return pack
+    return replace(pack, thresholds=replace(pack.thresholds, same_person=measured.same_person))
 
 
 def _own_pack(manifest: PackManifest, options: RuntimeOptions) -> Pack:
@@ -89,7 +99,10 @@ def _own_pack(manifest: PackManifest, options: RuntimeOptions) -> Pack:
     thresholds = _thresholds(manifest)
 
     def opened(task: str) -> TimedSession | None:
-        return open_session(manifest.path(task), options, timer) if task in manifest.parts else None
+        if task not in manifest.parts:
+            return None
+        _require_own_bytes(manifest, task)
+        return open_session(manifest.path(task), options, timer)
 
     finder, mesh, bodies = opened(_FINDER), opened(_MESH), opened(_BODIES)
     if finder is None:
@@ -104,6 +117,18 @@ def _own_pack(manifest: PackManifest, options: RuntimeOptions) -> Pack:
         thresholds=thresholds,
         timer=timer,
     )
+
+
+def _require_own_bytes(manifest: PackManifest, task: str) -> None:
+    """Raises `PackUnusable` when the file is not the one that the manifest names. A manifest that came with an update
+    beside models of before it would give templates the name of a pack that did not make them."""
+    stated, path = manifest.parts[task].sha256, manifest.path(task)
+    if stated is not None and path.is_file() and sha256_of(path) != stated:
+        raise PackUnusable(
+            f"{path.name} is not the file that the manifest of {manifest.model_id} names",
+            field=f"tasks.{task}",
+            remedy="run: wardwatch models fetch",
+        )
 
 
 def _thresholds(manifest: PackManifest) -> PackThresholds:

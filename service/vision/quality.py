@@ -86,11 +86,10 @@ def measure(
     grey = cv2.cvtColor(aligned, cv2.COLOR_BGR2GRAY)
     side = grey.shape[0]
     inner = grey[int(side * 0.25) : int(side * 0.95), int(side * 0.2) : int(side * 0.8)]
-    contrast = float(inner.std())
     laplacian = cv2.Laplacian(cv2.GaussianBlur(inner, (3, 3), 0), cv2.CV_32F)
     return FaceMeasures(
         width=2 * eye_distance,
-        sharpness=float(laplacian.std()) / (contrast + 4.0),
+        sharpness=_spread(laplacian) / (_spread(inner) + 4.0),
         luminance=float(np.median(inner)),
         saturated=float((inner > 250).mean()),
         yaw=yaw,
@@ -98,6 +97,11 @@ def measure(
         flag=flag,
         detection=detection,
     )
+
+
+def _spread(values: cv2.typing.MatLike) -> float:
+    """The standard deviation."""
+    return float(cv2.meanStdDev(values)[1][0, 0])
 
 
 def grade(measures: FaceMeasures, policy: QualityPolicy) -> FaceQuality:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.vision.quality import QualityReason
+
+if TYPE_CHECKING:
+    from service.vision.sequence.prints import ViewPrint
+    from service.vision.trace import FaceTrace
 
 FloatArray = NDArray[np.float32]
 PixelBox = tuple[float, float, float, float]
@@ -131,6 +136,7 @@ class BedReading:
     `recognised`: the gallery key the face resembles most from `same_person` on (1:N: a suggestion only).
     `similarity`: the best cosine against the whole gallery; `expected_similarity`: against the expected key.
     `face_box`: pixels of the frame. `body_score`: the best person box with half its area in the zone.
+    `trace`: of the patient's verified face, of nobody else's.
     """
 
     zone_id: str
@@ -144,6 +150,7 @@ class BedReading:
     quality_reasons: tuple[QualityReason, ...] = ()
     body_score: float | None = None
     face_box: PixelBox | None = None
+    trace: FaceTrace | None = None
 
     def __post_init__(self) -> None:
         if (self.state is BedState.UNOBSERVED) != (self.cause is not None):
@@ -164,6 +171,9 @@ class FrameAnalysis:
 
     `strangers`: faces in beds, good enough to judge, that resemble nobody in the gallery. `seconds_models` is the time
     spent in model calls by this analysis, `seconds_total` the whole of it.
+    `view_print`: what time is judged by, when whoever asked wanted it.
+    `carried_from`: the key of the frame whose readings these are, when nothing has changed since (`unchanged.reuse`).
+    It is no second observation: whoever counts frames or fuses them counts a carried one with its source.
     """
 
     view: ViewCheck
@@ -172,6 +182,8 @@ class FrameAnalysis:
     pack_hash: str
     seconds_models: float
     seconds_total: float
+    view_print: ViewPrint | None = None
+    carried_from: str | None = None
 
 
 Expected = Mapping[str, str]

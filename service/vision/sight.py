@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from service.vision.decode import Pixels
-from service.vision.faces import FloatArray
+from service.vision.faces import Faces, FloatArray
 from service.vision.mesh import LandmarkMesh, MeshFace
 from service.vision.pack import Pack
 from service.vision.quality import FaceQuality, QualityPolicy, grade, measure
@@ -57,14 +58,31 @@ def look(
     *,
     turned: bool = True,
 ) -> FaceSight | None:
-    """The face found at `box` ((4,)) and `points` ((5, 2)), or `None` when it is too doubtful to be one. `turned`:
-    whether a finder that is not sure makes the mesh try the points turned by quarters too.
+    """The face found at `box` ((4,)) and `points` ((5, 2)), or `None` when it is too doubtful to be one: `look_all`."""
+    face = Faces(np.asarray(box, np.float32)[None], np.asarray(points, np.float32)[None], np.full(1, score, np.float32))
+    return look_all(pixels, face, pack, policy, turned=turned)[0]
+
+
+def look_all(
+    pixels: Pixels, faces: Faces, pack: Pack, policy: QualityPolicy, *, turned: bool = True
+) -> list[FaceSight | None]:
+    """Each of the faces found, or `None` where one is too doubtful. `turned`: whether a finder that is not sure makes
+    the mesh try the points turned by quarters too.
 
     The mesh refines what it believes in. It does not believe in profiles and in faces of a dozen pixels; such a face
     keeps the finder's points when the finder is sure of it, and a quality too low for a mismatch to be called one.
     """
-    found = np.concatenate([np.asarray(box).ravel(), np.asarray(points).ravel()]).astype(np.float32)
-    face = _refined(pixels, points, score, pack.mesh, turned) if pack.mesh is not None else None
+    refined: list[MeshFace | None] = [None] * len(faces)
+    if pack.mesh is not None and len(faces):
+        refined = _refined(pixels, faces, pack.mesh, turned)
+    return [_seen(pixels, faces, i, face, pack, policy) for i, face in enumerate(refined)]
+
+
+def _seen(
+    pixels: Pixels, faces: Faces, index: int, face: MeshFace | None, pack: Pack, policy: QualityPolicy
+) -> FaceSight | None:
+    box, points, score = faces.boxes[index], faces.points[index], float(faces.scores[index])
+    found = np.concatenate([box, points.ravel()])
     flag = 1.0 if pack.mesh is None else face.flag if face is not None else 0.0
     where = (float(box[0]), float(box[1]), float(box[2]), float(box[3]))
     yaw = pitch = 0.0
@@ -73,7 +91,7 @@ def look(
     elif score < pack.thresholds.face_alone:
         return None
     aligned = pack.embedder.align(pixels, points)
-    eye_distance = float(np.linalg.norm(points[0] - points[1]))
+    eye_distance = math.hypot(*(points[0] - points[1]).tolist())
     measures = measure(aligned, eye_distance=eye_distance, yaw=yaw, pitch=pitch, flag=flag, detection=score)
     return FaceSight(where, points, aligned, grade(measures, policy), flag, score, found)
 
@@ -83,23 +101,32 @@ def look_turned(pixels: Pixels, sight: FaceSight, pack: Pack, policy: QualityPol
     return look(pixels, sight.found[:4], sight.found[4:].reshape(5, 2), sight.detection, pack, policy)
 
 
-def _refined(pixels: Pixels, points: FloatArray, score: float, mesh: LandmarkMesh, turned: bool) -> MeshFace | None:
-    """The mesh at `points`; where the finder is not sure, at the points turned by quarters too, and the best stays.
+def _refined(pixels: Pixels, faces: Faces, mesh: LandmarkMesh, turned: bool) -> list[MeshFace | None]:
+    """The mesh at each face's points; where the finder is not sure, at the points turned by quarters too, and the best
+    stays.
 
     A face upside down is found with its mouth for eyes, and the mesh may believe even that (.98 of 1 was seen). Aligned
     so it resembles nobody, and the patient would be taken for somebody else.
     """
-    best = mesh.refine(pixels, points)
-    if score >= SURE_SCORE or not turned:
-        return best
-    centre = points.mean(axis=0)
-    offset = points - centre
-    for _ in range(3):
-        offset = np.stack([-offset[:, 1], offset[:, 0]], axis=1)
-        face = mesh.refine(pixels, centre + offset)
-        if face is not None and (best is None or face.flag > best.flag):
-            best = face
+    best = mesh.refine_all(pixels, list(faces.points))
+    unsure = [i for i in range(len(faces)) if turned and float(faces.scores[i]) < SURE_SCORE]
+    for i, face in zip(np.repeat(unsure, 3), mesh.refine_all(pixels, _turned(faces.points[unsure])), strict=True):
+        known = best[i]
+        if face is not None and (known is None or face.flag > known.flag):
+            best[i] = face
     return best
+
+
+def _turned(points: FloatArray) -> list[FloatArray]:
+    """Each (5, 2) of `points` ((n, 5, 2)) turned by one, two and three quarters about its middle, 3n in all."""
+    turns: list[FloatArray] = []
+    for five in points:
+        centre = five.mean(axis=0)
+        offset = five - centre
+        for _ in range(3):
+            offset = np.stack([-offset[:, 1], offset[:, 0]], axis=1)
+            turns.append(centre + offset)
+    return turns
 
 
 def distinct(sights: Sequence[FaceSight]) -> list[int]:

@@ -33,9 +33,10 @@ DEFAULT_VIEW_POLICY = ViewPolicy()
 
 def check_view(pixels: Pixels, policy: ViewPolicy = DEFAULT_VIEW_POLICY) -> ViewCheck:
     """The first thing wrong with the view, or that it is observed."""
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
     scale = min(1.0, _WIDTH / pixels.shape[1])
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
-    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    if scale < 1:
+        grey = np.asarray(cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
     low, tenth, high, top = _percentiles(grey, (5, 10, 95, 99))
     spread = (high - low) / 2
     if top < policy.black_below:
@@ -44,7 +45,7 @@ def check_view(pixels: Pixels, policy: ViewPolicy = DEFAULT_VIEW_POLICY) -> View
         return ViewCheck(False, UnobservedCause.OVER_EXPOSED)
     if spread < policy.flat_below:
         return ViewCheck(False, UnobservedCause.COVERED)
-    if sharpness(grey) < policy.sharpness_below:
+    if _edges(grey) / (spread + 1.0) < policy.sharpness_below:
         return ViewCheck(False, UnobservedCause.OUT_OF_FOCUS)
     return ViewCheck(True)
 
@@ -52,11 +53,14 @@ def check_view(pixels: Pixels, policy: ViewPolicy = DEFAULT_VIEW_POLICY) -> View
 def sharpness(grey: Pixels) -> float:
     """Mean absolute Laplacian over the spread of the grey values: high where there are edges, whatever the contrast."""
     low, high = _percentiles(grey, (5, 95))
-    edges = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
-    return float(edges.mean()) / ((high - low) / 2 + 1.0)
+    return _edges(grey) / ((high - low) / 2 + 1.0)
+
+
+def _edges(grey: Pixels) -> float:
+    return float(cv2.norm(cv2.Laplacian(grey, cv2.CV_16S), cv2.NORM_L1)) / grey.size
 
 
 def _percentiles(grey: Pixels, shares: tuple[int, ...]) -> list[float]:
     """The least grey values below or at which `shares` per cent of the pixels lie: a histogram, no sorting."""
-    filled = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    filled = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
     return [float(np.searchsorted(filled, share / 100 * filled[-1])) for share in shares]

@@ -24,6 +24,9 @@ class ColourFaces:
         shape = np.array(points, np.float32).reshape(n, 5, 2)
         return Faces(np.array(boxes, np.float32).reshape(n, 4), shape, np.full(n, 0.95, np.float32))
 
+    def find_all(self, pictures: Sequence[np.ndarray]) -> list[Faces]:
+        return [self.find(pixels) for pixels in pictures]
+
 
 class ColourVectors:
     dimension = 4

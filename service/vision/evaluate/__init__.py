@@ -1,5 +1,16 @@
 """Measuring a model pack on labelled folders: rates with intervals, as ISO/IEC 19795-1 names them."""
 
+from service.vision.evaluate.calibrate import (
+    Chosen,
+    FusionGain,
+    Template,
+    calibrate,
+    choose,
+    fusion_gain,
+    least_pairs,
+    read_groups,
+    read_templates,
+)
 from service.vision.evaluate.faces import FaceReport, evaluate_faces, face_report
 from service.vision.evaluate.folders import EvaluationFolderInvalid, LabelledBed, read_faces_folder, read_ward_folder
 from service.vision.evaluate.metrics import Area, area_under_curve
@@ -7,15 +18,24 @@ from service.vision.evaluate.ward import WardReport, evaluate_ward, ward_report
 
 __all__ = [
     "Area",
+    "Chosen",
     "EvaluationFolderInvalid",
     "FaceReport",
+    "FusionGain",
     "LabelledBed",
+    "Template",
     "WardReport",
     "area_under_curve",
+    "calibrate",
+    "choose",
     "evaluate_faces",
     "evaluate_ward",
     "face_report",
+    "fusion_gain",
+    "least_pairs",
     "read_faces_folder",
+    "read_groups",
+    "read_templates",
     "read_ward_folder",
     "ward_report",
 ]

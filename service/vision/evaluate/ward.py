@@ -13,6 +13,7 @@ from service.vision.analyse import BED_MARGINS, body_score
 from service.vision.bodies import find_bodies
 from service.vision.decode import Pixels, decode
 from service.vision.errors import PackUnusable
+from service.vision.evaluate.cross_validation import BedSample, CrossValidated, cross_validate
 from service.vision.evaluate.faces import rate_json
 from service.vision.evaluate.folders import LabelledBed, read_ward_folder
 from service.vision.evaluate.metrics import Area, area_under_curve
@@ -28,18 +29,21 @@ Progress = Callable[[int, int], None]
 @dataclass(frozen=True, slots=True)
 class MeasuredBed:
     """A labelled bed with what was found: `body` its best body score; `face_hit` whether a find lies on the labelled
-    face, `None` without a label."""
+    face, `None` without a label; `face_found` whether there is a sure find at all."""
 
     occupied: bool
     body: float
     face_hit: bool | None
+    face_found: bool = False
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WardReport:
     """`auc`: of the body score for occupied against empty beds. `precision`, `recall`: of beds with a body score of at
     least `threshold`. `uncertain`: beds between the two thresholds, of which nothing would be claimed without a face.
-    `face_recall`: labelled faces found at any of four angles."""
+    `face_recall`: labelled faces found at any of four angles. `cross_validated`: body and face together, each picture
+    judged by what the others taught; `None` for fewer than two pictures of either kind."""
 
     model_id: str
     pack_hash: str
@@ -52,6 +56,7 @@ class WardReport:
     recall: Rate
     uncertain: Rate
     face_recall: Rate
+    cross_validated: CrossValidated | None = None
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values; every rate with its `_low` and `_high`."""
@@ -70,6 +75,7 @@ class WardReport:
             **rate_json("uncertain", self.uncertain),
             "faces": self.face_recall.trials,
             **rate_json("face_recall", self.face_recall),
+            "cross_validated": None if self.cross_validated is None else _cross_json(self.cross_validated),
         }
 
 
@@ -90,7 +96,9 @@ def evaluate_ward(
         bodies = find_bodies(reduced(pixels), pack.bodies)
         for bed in beds:
             corners = _corners(bed)
-            measured.append(MeasuredBed(bed.occupied, body_score(bodies, corners), _face_hit(pixels, bed, pack)))
+            hit, found = _face(pixels, bed, pack)
+            score = body_score(bodies, corners)
+            measured.append(MeasuredBed(bed.occupied, score, hit, found, picture.name))
         if progress:
             progress(done, len(beds_by_picture))
     return ward_report(measured, pack=pack, policy=policy or ReadingPolicy())
@@ -116,17 +124,37 @@ def ward_report(beds: Sequence[MeasuredBed], *, pack: Pack, policy: ReadingPolic
         recall=Rate(true, len(occupied)),
         uncertain=Rate(between, len(beds)),
         face_recall=Rate(sum(faces), len(faces)),
+        cross_validated=cross_validate([BedSample(b.picture, b.occupied, b.body, b.face_found) for b in beds]),
     )
 
 
-def _face_hit(pixels: Pixels, bed: LabelledBed, pack: Pack) -> bool | None:
-    if bed.face is None:
-        return None
+def _face(pixels: Pixels, bed: LabelledBed, pack: Pack) -> tuple[bool | None, bool]:
+    """Whether a find lies on the labelled face, `None` without a label; and whether there is a sure find in the bed."""
     found = find_at_angles(pixels, _corners(bed), ALL_ANGLES, pack.finder, margins=BED_MARGINS)
+    centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    low, high = np.array(bed.box[:2], np.float32), np.array(bed.box[2:], np.float32)
+    inside = ((low <= centres) & (centres <= high)).all(axis=1)
+    sure = bool((found.scores[inside] >= pack.thresholds.face_alone).any())
+    if bed.face is None:
+        return None, sure
     point = np.array(bed.face, np.float32)
-    return bool(((found.boxes[:, :2] <= point) & (point <= found.boxes[:, 2:])).all(axis=1).any())
+    return bool(((found.boxes[:, :2] <= point) & (point <= found.boxes[:, 2:])).all(axis=1).any()), sure
 
 
 def _corners(bed: LabelledBed) -> FloatArray:
     x1, y1, x2, y2 = bed.box
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]], np.float32)
+
+
+def _cross_json(found: CrossValidated) -> dict[str, object]:
+    return {
+        "folds": found.folds,
+        "auc": found.auc.value,
+        "auc_low": found.auc.low,
+        "auc_high": found.auc.high,
+        "brier": found.brier,
+        **rate_json("precision", found.precision),
+        **rate_json("recall", found.recall),
+        **rate_json("at_threshold_precision", found.at_threshold_precision),
+        **rate_json("at_threshold_recall", found.at_threshold_recall),
+    }

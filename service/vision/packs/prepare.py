@@ -8,6 +8,7 @@ import onnx
 
 from service.vision.packs.fold import fold
 from service.vision.packs.onnx_files import parse_onnx
+from service.vision.packs.prelu import without_prelu
 from service.vision.packs.recipe import ConvertStep, FoldStep, Step
 from service.vision.packs.tfjs import convert, parse_graph_model
 
@@ -15,7 +16,7 @@ from service.vision.packs.tfjs import convert, parse_graph_model
 def prepare(step: Step, sources: Sequence[bytes]) -> bytes:
     """The prepared ONNX file, the same bytes on every machine. Raises `PackInvalid` and `UnsupportedOperation`."""
     model = _folded(step, sources[0]) if isinstance(step, FoldStep) else _converted(step, *sources)
-    data: bytes = model.SerializeToString(deterministic=True)
+    data: bytes = without_prelu(model).SerializeToString(deterministic=True)
     return data
 
 

@@ -2,6 +2,7 @@
 order; nothing is learned in the order in which pictures arrive."""
 
 from service.vision.sequence.beds import BedPolicy, BedSight, BedVerdict, Occupancy, judge_beds
+from service.vision.sequence.face_fusion import FaceFusionPolicy, FaceSeen, fuse_faces, fused_similarity
 from service.vision.sequence.fusion import DEFAULT_WEIGHTS, FusionWeights
 from service.vision.sequence.make_print import make_print
 from service.vision.sequence.policy import SequencePolicy, ViewCause
@@ -22,7 +23,9 @@ __all__ = [
     "BedPolicy",
     "BedSight",
     "BedVerdict",
+    "FaceFusionPolicy",
     "FacePrint",
+    "FaceSeen",
     "FusionWeights",
     "Occupancy",
     "PrintUnreadable",
@@ -37,6 +40,8 @@ __all__ = [
     "ZonePrint",
     "face_shape",
     "face_signature",
+    "fuse_faces",
+    "fused_similarity",
     "judge_beds",
     "judge_views",
     "make_print",

@@ -15,6 +15,7 @@ from service.vision.sequence.compare import Floats, look_vectors
 from service.vision.sequence.fusion import (
     BODY_OFFSET,
     DEFAULT_WEIGHTS,
+    STILL_UNIT,
     Evidence,
     FusionWeights,
     log_odds,
@@ -43,7 +44,8 @@ class BedSight:
 @dataclass(frozen=True, slots=True)
 class BedVerdict:
     """What is to be believed of a bed in one picture. `probability` that somebody is in it, `None` where nothing was
-    observed; then `occupancy` is uncertain. `since`: when the bed came to be what it is."""
+    observed; then `occupancy` is uncertain. `since`: when the bed came to be what it is. `still`: for how long the bed
+    looks exactly the same around the picture, at most 4 hours; a living face stirs."""
 
     key: str
     at: datetime
@@ -51,6 +53,7 @@ class BedVerdict:
     occupancy: Occupancy
     probability: float | None
     since: datetime | None = None
+    still: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +179,11 @@ def _told(
     policy: BedPolicy,
 ) -> tuple[BedVerdict, ...]:
     told: dict[str, tuple[Occupancy, float]] = {}
+    still: dict[str, timedelta] = {}
     if judged is not None:
         states = settle(judged.chances, policy)
         told = {key: (s, c) for key, s, c in zip(judged.keys, states, judged.chances, strict=True)}
+        still = {key: one.stillness for key, one in zip(judged.keys, judged.evidence, strict=True)}
     verdicts: list[BedVerdict] = []
     for item in ordered:
         if item.print.zone(zone_id) is None:
@@ -188,7 +193,7 @@ def _told(
             state = Occupancy.UNCERTAIN
         before = verdicts[-1] if verdicts else None
         since = before.since if before is not None and before.occupancy is state else item.at
-        verdicts.append(BedVerdict(item.key, item.at, zone_id, state, chance, since))
+        verdicts.append(BedVerdict(item.key, item.at, zone_id, state, chance, since, still.get(item.key)))
     return tuple(verdicts)
 
 
@@ -273,7 +278,7 @@ def _evidence(
             Evidence(
                 body=None if sight.body is None else log(sight.body + BODY_OFFSET),
                 face=sight.face,
-                still=log1p(still / 30.0),
+                still=log1p(still / STILL_UNIT),
                 activity=float(activity[index]),
                 unlike_empty=unlike[index],
                 relief=float(relief[index]),

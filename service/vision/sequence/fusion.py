@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from datetime import timedelta
 
 BODY_OFFSET = 0.02
 """Added to a body score before its logarithm: below this the finder's scores are noise."""
+STILL_UNIT = 30.0
+"""Minutes; stillness counts by its logarithm in this unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,11 @@ class Evidence:
     activity: float
     unlike_empty: float | None
     relief: float
+
+    @property
+    def stillness(self) -> timedelta:
+        """`still` as a time."""
+        return timedelta(minutes=round(STILL_UNIT * math.expm1(self.still), 3))
 
 
 @dataclass(frozen=True, slots=True)

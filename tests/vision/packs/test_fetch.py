@@ -87,6 +87,19 @@ def test_two_fetches_make_the_same_bytes(site: Site, tmp_path: Path) -> None:
         assert (site.folder / name).read_bytes() == (other.folder / name).read_bytes()
 
 
+def test_a_pack_of_an_older_recipe_is_made_again(site: Site) -> None:
+    older = site.fetch().verified.pack_hash
+    adder = site.recipe.parts[0]
+    changed = replace(adder, entry={**adder.entry, "origin": "a later export"})
+    newer = replace(site.recipe, parts=(changed, *site.recipe.parts[1:]))
+    again = site.fetch(recipe=newer)
+    assert not again.already_there
+    assert site.fetch(recipe=newer).already_there
+    # What a model computes has not changed, so templates made with it stay good.
+    assert again.verified.pack_hash == older
+    assert not site.fetch().already_there
+
+
 def test_a_spoiled_model_is_noticed_and_made_again_from_the_cache(site: Site, tmp_path: Path) -> None:
     site.fetch()
     right = sha256_of(site.folder / "adder.onnx")
