@@ -1,12 +1,36 @@
 """Who is an inpatient, where and when, and what excuses an absence. This room never sees a face."""
 
+from service.admissions.bill_import import import_bills
+from service.admissions.billing_records import charges_of, corrections_of, orders_of
 from service.admissions.census_import import ImportReport, RowReport, RowStatus, import_census
 from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.delimited import Issue, Line, Table, read_table
 from service.admissions.errors import StayConflict, TableUnreadable
 from service.admissions.excuses import cancel_leave, cancel_off_ward, end_leave, grant_leave, record_off_ward
+from service.admissions.hl7_intake import answerer, take_hl7
 from service.admissions.local_time import parse_local_instant
-from service.admissions.records import FOREVER, AdmissionRecord, Assigned, BedStay, LeaveRecord, OffWardRecord
+from service.admissions.messages import (
+    Wanted,
+    effects_of_message,
+    kept_messages,
+    message_by_id,
+    readable,
+    replay_message,
+    replay_messages,
+    show_message,
+)
+from service.admissions.mllp import ListenOptions, MllpServer, mutual_tls, networks, serve_until
+from service.admissions.records import (
+    FOREVER,
+    AdmissionRecord,
+    Assigned,
+    BedStay,
+    ChargeRecord,
+    CorrectionRecord,
+    LeaveRecord,
+    OffWardRecord,
+    OrderRecord,
+)
 from service.admissions.repository import (
     active_admissions,
     admission_by_no,
@@ -21,7 +45,22 @@ from service.admissions.repository import (
     patients_by_no,
 )
 from service.admissions.stays import cancel_admission, cancel_discharge, discharge, transfer_admission
-from service.admissions.tables import Admission, BedAssignment, LeaveOfAbsence, OffWardActivity, Patient
+from service.admissions.tables import (
+    Admission,
+    BedAssignment,
+    InboundMessage,
+    LeaveOfAbsence,
+    OffWardActivity,
+    Patient,
+)
+from service.admissions.vital_status import (
+    VitalStatus,
+    deaths_on_record,
+    notices_of,
+    record_vital_status,
+    vital_status_of,
+)
+from service.admissions.vital_tables import VitalNotice
 
 __all__ = [
     "FOREVER",
@@ -30,24 +69,34 @@ __all__ = [
     "Assigned",
     "BedAssignment",
     "BedStay",
+    "ChargeRecord",
+    "CorrectionRecord",
     "ImportReport",
+    "InboundMessage",
     "Issue",
     "LeaveOfAbsence",
     "LeaveRecord",
     "Line",
+    "ListenOptions",
+    "MllpServer",
     "OffWardActivity",
     "OffWardRecord",
+    "OrderRecord",
     "Patient",
     "RowReport",
     "RowStatus",
     "StayConflict",
     "Table",
     "TableUnreadable",
+    "VitalNotice",
+    "VitalStatus",
+    "Wanted",
     "active_admissions",
     "admission_by_no",
     "admission_record",
     "admission_records",
     "admissions_of_patient",
+    "answerer",
     "assigned_patient",
     "assigned_patients",
     "beds_changed",
@@ -55,10 +104,21 @@ __all__ = [
     "cancel_discharge",
     "cancel_leave",
     "cancel_off_ward",
+    "charges_of",
+    "corrections_of",
+    "deaths_on_record",
     "discharge",
+    "effects_of_message",
     "end_leave",
     "grant_leave",
+    "import_bills",
     "import_census",
+    "kept_messages",
+    "message_by_id",
+    "mutual_tls",
+    "networks",
+    "notices_of",
+    "orders_of",
     "parse_local_instant",
     "patient_by_id",
     "patient_by_no",
@@ -66,6 +126,14 @@ __all__ = [
     "patients_by_no",
     "presence_changed",
     "read_table",
+    "readable",
     "record_off_ward",
+    "record_vital_status",
+    "replay_message",
+    "replay_messages",
+    "serve_until",
+    "show_message",
+    "take_hl7",
     "transfer_admission",
+    "vital_status_of",
 ]

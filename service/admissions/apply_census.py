@@ -22,6 +22,7 @@ from service.admissions.census_rows import CensusRow
 from service.admissions.errors import RowRefused
 from service.admissions.records import FOREVER
 from service.admissions.repository import admissions_by_no, assignments_of, patients_by_no
+from service.admissions.stay_events import ATTRIBUTES
 from service.admissions.tables import Admission, BedAssignment, Patient
 from service.facilities import Bed, beds_of_facility
 from service.kit.intervals import Interval, union
@@ -156,6 +157,7 @@ def _create(state: CensusState, row: CensusRow, bed: Bed, now: datetime, effects
         discharged_at=row.discharged_at,
         recorded_at=now,
         updated_at=now,
+        **_particulars(row),
     )
     assignment = BedAssignment(
         admission_id=admission.id,
@@ -225,6 +227,7 @@ def _update_stay(
 ) -> list[Change]:
     old_start, old_end = admission.admitted_at, admission.discharged_at
     wanted = {"category": row.category, "admitted_at": row.admitted_at, "discharged_at": row.discharged_at}
+    wanted |= _particulars(row)
     changes = _assign(admission, row.admission_no, wanted)
     if row.category is not None and any(change.what == "category" for change in changes):
         effects.touch(admission.admitted_at)
@@ -239,6 +242,11 @@ def _update_stay(
             effects.bed(stays[-1].bed_id, *sorted((old_end or FOREVER, admission.discharged_at)))
         effects.touch(min(old_end or FOREVER, admission.discharged_at))
     return changes
+
+
+def _particulars(row: CensusRow) -> dict[str, Any]:
+    """Columns of the admission that the row may state and that move nobody."""
+    return {name: getattr(row, name) for name in ATTRIBUTES if name != "category"}
 
 
 def _move(

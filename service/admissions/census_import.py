@@ -19,6 +19,10 @@ from service.admissions.census_warnings import shared_warnings
 from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.delimited import Issue, Line, read_table
 from service.admissions.errors import RowRefused
+from service.admissions.event_log import begin_log
+from service.admissions.recording import log_census_row
+from service.admissions.settle import link_all_bills, opened, settle
+from service.admissions.tables import Admission
 from service.facilities import Facility, event_now
 from service.kit.clock import utc
 from service.ledger import append
@@ -77,6 +81,8 @@ class _Run:
     reports: dict[int, RowReport] = field(default_factory=dict)
     effects: Effects = field(default_factory=Effects)
     changes: list[Change] = field(default_factory=list)
+    linked: list[Admission] = field(default_factory=list)
+    """New stays, whose orders and charges may have come before them."""
     admissions: dict[int, str] = field(default_factory=dict)
     """Line -> admission id, of the rows that were accepted."""
 
@@ -196,7 +202,36 @@ def _attempt(run: _Run, rows: Sequence[CensusRow]) -> list[_Done]:
             except RowRefused as refused:
                 done.append(_Done(row, effects, errors=refused.issues))
         state.flush(run.session)
+        _log(run, state, done)
     return done
+
+
+def _log(run: _Run, state: CensusState, done: Sequence[_Done]) -> None:
+    """Keeps what the rows said in the stays' logs, so that later messages are laid over it."""
+    last = {item.row.admission_no: item for item in done if item.outcome and item.outcome.status != "unchanged"}
+    new = {item.row.admission_no for item in done if item.outcome and item.outcome.status == "created"}
+    for admission_no, item in last.items():
+        admission = state.admissions[admission_no]
+        is_new = admission_no in new
+        if not is_new:
+            begin_log(run.session, run.facility, admission)
+        log_census_row(
+            run.session,
+            run.facility,
+            admission,
+            item.row.patient_no,
+            state.assignments[admission.id],
+            effect=", ".join(change.what for change in item.outcome.changes) if item.outcome else "",
+            is_new=is_new,
+            now=run.now,
+        )
+        if is_new:
+            opened(run.session, run.facility, admission, run.now)
+            run.linked.append(admission)
+        else:
+            run.session.flush()
+            settle(run.session, run.facility, admission_no, (), run.now)
+    run.session.flush()
 
 
 def _add_warnings(run: _Run) -> None:
@@ -212,6 +247,7 @@ def _publish(run: _Run, report: ImportReport, actor: Actor) -> None:
     if run.effects.since is not None:
         presence_changed(run.session, run.facility, run.effects.since, None, run.now)
     beds_changed(run.session, run.facility, run.effects.merged_beds(), run.now)
+    link_all_bills(run.session, run.facility.id, run.linked)
     append(
         run.session,
         clock_now=run.now,

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from service.admissions.code_words import ADMISSION_TYPE_WORDS, COURSE_WORDS, DISPOSITION_WORDS, payment_word
 from service.admissions.delimited import Issue
 from service.admissions.local_time import parse_day, parse_local_instant
 from service.kit.errors import InvalidInput
@@ -42,6 +43,16 @@ ALIASES: Mapping[str, str] = {
     "性别": "sex",
     **dict.fromkeys(("出生日期", "出生年月日"), "birth_date"),
     **dict.fromkeys(("截至时间", "生效时间", "数据时间"), "as_of"),
+    **{name: name for name in ("admission_type", "diagnosis_code", "diagnosis_text", "discharge_disposition")},
+    **{name: name for name in ("attending_doctor", "admitting_clerk", "payment_method", "course")},
+    **dict.fromkeys(("入院方式", "入院途径"), "admission_type"),
+    **dict.fromkeys(("诊断编码", "主要诊断编码", "icd"), "diagnosis_code"),
+    **dict.fromkeys(("诊断", "主要诊断", "诊断名称"), "diagnosis_text"),
+    **dict.fromkeys(("离院方式", "出院方式"), "discharge_disposition"),
+    **dict.fromkeys(("主管医师", "经治医师"), "attending_doctor"),
+    **dict.fromkeys(("入院经办人", "登记员"), "admitting_clerk"),
+    **dict.fromkeys(("支付方式", "结算方式"), "payment_method"),
+    "疗程": "course",
 }
 
 _CATEGORY_WORDS = {
@@ -85,6 +96,14 @@ class CensusRow:
     sex: str | None = None
     birth_date: date | None = None
     as_of: datetime | None = None
+    admission_type: str | None = None
+    diagnosis_code: str | None = None
+    diagnosis_text: str | None = None
+    discharge_disposition: str | None = None
+    attending_doctor: str | None = None
+    admitting_clerk: str | None = None
+    payment_method: str | None = None
+    course: str | None = None
 
 
 @dataclass(slots=True)
@@ -135,7 +154,30 @@ def read_row(
     birth_date = reader.optional("birth_date", lambda text: parse_day(text, field="birth_date"))
     if patient_no is None or admission_no is None or bed is None or admitted_at is None or reader.issues:
         return None, tuple(reader.issues)
-    row = CensusRow(number, patient_no, admission_no, bed, admitted_at, discharged_at, category, sex, birth_date, as_of)
+    row = CensusRow(
+        number,
+        patient_no,
+        admission_no,
+        bed,
+        admitted_at,
+        discharged_at,
+        category,
+        sex,
+        birth_date,
+        as_of,
+        admission_type=reader.optional("admission_type", _coded("admission_type", ADMISSION_TYPE_WORDS)),
+        diagnosis_code=reader.optional("diagnosis_code", _short("diagnosis_code", 32)),
+        diagnosis_text=reader.optional("diagnosis_text", _short("diagnosis_text", 200)),
+        discharge_disposition=reader.optional(
+            "discharge_disposition", _coded("discharge_disposition", DISPOSITION_WORDS)
+        ),
+        attending_doctor=reader.optional("attending_doctor", _short("attending_doctor", 64)),
+        admitting_clerk=reader.optional("admitting_clerk", _short("admitting_clerk", 64)),
+        payment_method=reader.optional("payment_method", payment_word),
+        course=reader.optional("course", _coded("course", COURSE_WORDS)),
+    )
+    if reader.issues:
+        return None, tuple(reader.issues)
     issues = _contradictions(row, latest, zone)
     return (None, issues) if issues else (row, ())
 
@@ -217,6 +259,25 @@ def _bed(text: str) -> str:
             remedy_zh="请填写院方床位编码",
         )
     return text
+
+
+def _coded(column: str, words: Mapping[str, str]) -> Callable[[str], str]:
+    return _word(column, words, ", ".join(dict.fromkeys(words.values())))
+
+
+def _short(column: str, longest: int) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if len(text) > longest:
+            raise InvalidInput(
+                f"longer than {longest} characters",
+                field=column,
+                remedy="send the code, or shorten it",
+                message_zh=f"超过 {longest} 个字符",
+                remedy_zh="请填写编码或缩短",
+            )
+        return text
+
+    return parse
 
 
 def _word(column: str, words: Mapping[str, str], allowed: str) -> Callable[[str], str]:

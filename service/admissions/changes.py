@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session
 
@@ -16,24 +18,42 @@ _QUANTUM = timedelta(hours=1)
 
 
 def presence_changed(
-    session: Session, facility: Facility, since: datetime, until: datetime | None, now: datetime
+    session: Session,
+    facility: Facility,
+    since: datetime,
+    until: datetime | None,
+    now: datetime,
+    admission_ids: Sequence[str] = (),
 ) -> None:
     """Whatever was concluded for the facility between the two event times has to be concluded again.
 
-    `until` None: up to the facility's event time. What lies ahead of it has not been concluded yet.
+    `until` None: up to the facility's event time. What lies ahead of it has not been concluded yet. With
+    `admission_ids` only these stays are concerned, which is much less work than the whole facility.
     """
     present = event_now(facility, now)
     end = present if until is None else min(until, present)
     if since >= end:
         return
     start, end = _floor(since), _floor(end) + _QUANTUM
-    enqueue(
-        session,
-        "presence.dirty",
-        {"facility_id": facility.id, "from": start.isoformat(), "to": end.isoformat()},
-        now=now,
-        dedupe_key=f"presence.dirty:{facility.id}:{start.isoformat()}:{end.isoformat()}",
-    )
+    payload: dict[str, Any] = {"facility_id": facility.id, "from": start.isoformat(), "to": end.isoformat()}
+    key = f"presence.dirty:{facility.id}:{start.isoformat()}:{end.isoformat()}"
+    if admission_ids:
+        payload["admission_ids"] = sorted(admission_ids)
+        key = f"{key}:{_short(admission_ids)}"
+    enqueue(session, "presence.dirty", payload, now=now, dedupe_key=key)
+
+
+def screening_wanted(session: Session, facility: Facility, admission_ids: Sequence[str], now: datetime) -> None:
+    """Facts changed on which rules depend and no presence check does: a diagnosis, an order, a charge.
+
+    Without `admission_ids`: the whole facility.
+    """
+    payload: dict[str, Any] = {"facility_id": facility.id}
+    key = f"screening.run:{facility.id}"
+    if admission_ids:
+        payload["admission_ids"] = sorted(admission_ids)
+        key = f"{key}:{_short(admission_ids)}"
+    enqueue(session, "screening.run", payload, now=now, dedupe_key=key)
 
 
 def beds_changed(session: Session, facility: Facility, spans: Iterable[tuple[str, Interval]], now: datetime) -> None:
@@ -54,6 +74,11 @@ def beds_changed(session: Session, facility: Facility, spans: Iterable[tuple[str
                 now=now,
                 dedupe_key=f"sightings.reread:{bed_id}:{span.start.isoformat()}:{_floor(end).isoformat()}",
             )
+
+
+def _short(ids: Sequence[str]) -> str:
+    """A key of these ids that fits."""
+    return hashlib.sha256("|".join(sorted(ids)).encode()).hexdigest()[:16]
 
 
 def _floor(instant: datetime) -> datetime:

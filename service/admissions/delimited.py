@@ -23,6 +23,8 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 """How spreadsheets keep leading zeros: ="00123" is the text 00123, not a formula."""
+_NEGATIVE = re.compile(r"^-\d{1,15}(?:\.\d{1,6})?$", re.ASCII)
+"""A credit: a plain negative number is a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ def _bad_cell(name: str, value: str) -> Issue | None:
             "包含控制字符",
             "请重新导出为纯文本",
         )
-    if value[:1] in ("=", "+", "@") or (value[:1] == "-" and len(value) > 1):
+    if value[:1] in ("=", "+", "@") or (value[:1] == "-" and len(value) > 1 and not _NEGATIVE.match(value)):
         return Issue(
             "formula", name, "looks like a formula", "export values, not formulas", "疑似公式", "请导出数值而非公式"
         )

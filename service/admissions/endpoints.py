@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -9,7 +10,9 @@ from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
 from service.admissions.census_import import import_census
+from service.admissions.event_log import surviving_number
 from service.admissions.excuses import cancel_leave, cancel_off_ward, end_leave, grant_leave, record_off_ward
+from service.admissions.recording import stay_as_known
 from service.admissions.repository import (
     admission_by_no,
     assignments_of,
@@ -79,10 +82,17 @@ def post_census(
 
 
 @router.get("/admissions/{admission_no}")
-def get_admission(admission_no: str, facility: FacilityCode, actor: Reader, session: ReadSession) -> AdmissionOut:
-    """One stay with its beds, leaves and absences from the ward."""
+def get_admission(
+    admission_no: str,
+    facility: FacilityCode,
+    actor: Reader,
+    session: ReadSession,
+    as_of: Annotated[Instant | None, Query(description="As it was known at that event time; default: now.")] = None,
+) -> AdmissionOut:
+    """One stay with its beds, leaves and absences from the ward: as it is known now, or was known `as_of`."""
     place = facility_for(session, actor, Permission.FACILITY_READ, facility)
-    return _admission_out(session, admission_by_no(session, place.id, admission_no))
+    admission = admission_by_no(session, place.id, admission_no)
+    return _admission_out(session, admission) if as_of is None else _as_known(session, place, admission, as_of)
 
 
 @router.post("/admissions/{admission_no}/transfers")
@@ -243,6 +253,21 @@ def delete_off_ward(
 def _writable(session: Session, actor: Actor, code: str, admission_no: str) -> tuple[Facility, Admission]:
     place = facility_for(session, actor, Permission.ADMISSIONS_WRITE, code)
     return place, admission_by_no(session, place.id, admission_no)
+
+
+def _as_known(session: Session, place: Facility, admission: Admission, as_of: datetime) -> AdmissionOut:
+    state = stay_as_known(session, place, admission, as_of)
+    if state.admitted_at is None or state.patient_no is None:
+        raise NotFound(
+            f"nothing was known of admission {admission.admission_no!r} at {as_of.isoformat()}",
+            field="as_of",
+            remedy="ask for a later time",
+            message_zh=f"当时尚无住院号 {admission.admission_no!r} 的信息",
+            remedy_zh="请查询更晚的时间",
+        )
+    patient_no = surviving_number(session, place.id, state.patient_no, as_of)
+    beds = {span.bed_id: bed_by_id(session, span.bed_id).hospital_code for span in state.beds}
+    return AdmissionOut.as_known(admission, patient_no, state, beds, state.admitted_at)
 
 
 def _admission_out(session: Session, admission: Admission) -> AdmissionOut:

@@ -26,6 +26,57 @@ class StayConflict(Conflict):
     title_zh = "与已记录的住院信息冲突"
 
 
+class MessageRefused(InvalidInput):
+    """A message that is not taken. `field` is the place at fault, as the sender's standard names it (PV1-3).
+
+    `lasting`: the same message will never do (HL7: AR). Otherwise it may do later, and can be replayed (AE).
+    """
+
+    code = "message-refused"
+    title_en = "The message is refused"
+    title_zh = "消息被拒绝"
+
+    @classmethod
+    def at(
+        cls,
+        where: str,
+        message: str,
+        remedy: str,
+        message_zh: str,
+        remedy_zh: str,
+        *,
+        code: int = 101,
+        lasting: bool = True,
+    ) -> MessageRefused:
+        """A refusal at `where`; `code` is of HL7 table 0357 (101: a required field is missing)."""
+        return cls(
+            message,
+            remedy=remedy,
+            field=where,
+            message_zh=message_zh,
+            remedy_zh=remedy_zh,
+            hl7_code=code,
+            lasting=lasting,
+        )
+
+    @property
+    def lasting(self) -> bool:
+        """Whether sending the same again cannot help."""
+        return bool(self.extra.get("lasting", True))
+
+    @property
+    def hl7_code(self) -> int:
+        """The error's number in HL7 table 0357."""
+        number = self.extra.get("hl7_code", 207)
+        return number if isinstance(number, int) else 207
+
+    @property
+    def chinese(self) -> str:
+        """What and remedy in Chinese, on one line."""
+        parts = (str(self.extra.get(name) or "") for name in ("message_zh", "remedy_zh"))
+        return "；".join(part for part in parts if part)
+
+
 class RowRefused(Conflict):
     """A census row that contradicts what is recorded. It ends in the report, never at a caller."""
 

@@ -10,7 +10,9 @@ from sqlmodel import Session
 from service.access import Actor, Permission
 from service.admissions.changes import presence_changed
 from service.admissions.errors import StayConflict
+from service.admissions.recording import log_operation
 from service.admissions.repository import leaves_of, off_ward_of
+from service.admissions.stay_events import EventKind, Facts
 from service.admissions.stays import audit, refuse_future
 from service.admissions.tables import Admission, LeaveOfAbsence, OffWardActivity
 from service.facilities import Facility
@@ -61,6 +63,9 @@ def grant_leave(
     )
     session.add(leave)
     session.flush()
+    facts = Facts(target=leave.id, expected_return_at=back, approved_by=approved_by, signed_at=signed, reason=reason)
+    effect = f"leave until {back.isoformat()}"
+    log_operation(session, facility, admission, EventKind.LEAVE, start, facts, trigger="leave", effect=effect, now=now)
     details = {"leave": leave.id, "from": start, "expected_return_at": back, "signed_at": signed}
     _publish(session, facility, admission, start, back, "leave.granted", details, actor, now)
     return leave
@@ -95,6 +100,8 @@ def end_leave(
     session.add(leave)
     session.flush()
     until = max(at, leave.expected_return_at)
+    facts, effect = Facts(target=leave.id), f"back from leave at {at.isoformat()}"
+    log_operation(session, facility, admission, EventKind.RETURN, at, facts, trigger="return", effect=effect, now=now)
     details = {"leave": leave.id, "at": at}
     _publish(session, facility, admission, since, until, "leave.ended", details, actor, now)
     return leave
@@ -109,6 +116,18 @@ def cancel_leave(
         leave.cancelled_at = now
         session.add(leave)
         session.flush()
+        facts, effect = Facts(target=leave.id), "leave taken back"
+        log_operation(
+            session,
+            facility,
+            admission,
+            EventKind.CANCEL_LEAVE,
+            leave.from_at,
+            facts,
+            trigger="cancel_leave",
+            effect=effect,
+            now=now,
+        )
         span = (leave.from_at, leave.expected_return_at)
         _publish(session, facility, admission, *span, "leave.cancelled", {"leave": leave.id}, actor, now)
     return leave
@@ -137,6 +156,7 @@ def record_off_ward(
     )
     session.add(activity)
     session.flush()
+    _log_activity(session, facility, admission, activity, now)
     details = {"activity": activity.id, "kind": kind, "from": start, "to": end}
     _publish(session, facility, admission, start, end, "off_ward.recorded", details, actor, now)
     return activity
@@ -157,9 +177,39 @@ def cancel_off_ward(
         activity.cancelled_at = now
         session.add(activity)
         session.flush()
+        facts, effect = Facts(target=activity.id), "activity off the ward taken back"
+        log_operation(
+            session,
+            facility,
+            admission,
+            EventKind.CANCEL_OFF_WARD,
+            activity.from_at,
+            facts,
+            trigger="cancel_off_ward",
+            effect=effect,
+            now=now,
+        )
         span = (activity.from_at, activity.to_at)
         _publish(session, facility, admission, *span, "off_ward.cancelled", {"activity": activity.id}, actor, now)
     return activity
+
+
+def _log_activity(
+    session: Session, facility: Facility, admission: Admission, activity: OffWardActivity, now: datetime
+) -> None:
+    facts = Facts(target=activity.id, off_ward_kind=activity.kind, to_at=activity.to_at)
+    until = activity.to_at.isoformat() if activity.to_at else "further notice"
+    log_operation(
+        session,
+        facility,
+        admission,
+        EventKind.OFF_WARD,
+        activity.from_at,
+        facts,
+        trigger="off_ward",
+        effect=f"{activity.kind} until {until}",
+        now=now,
+    )
 
 
 def _end_activity(
@@ -178,6 +228,7 @@ def _end_activity(
     activity.to_at = end
     session.add(activity)
     session.flush()
+    _log_activity(session, facility, admission, activity, now)
     details = {"activity": activity.id, "to": end}
     _publish(session, facility, admission, since, until, "off_ward.ended", details, actor, now)
     return activity

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from service.kit.intervals import Interval
@@ -63,6 +64,18 @@ class AdmissionRecord:
     assignments: tuple[BedStay, ...]
     leaves: tuple[LeaveRecord, ...]
     off_ward: tuple[OffWardRecord, ...]
+    admission_type: str | None = None
+    """emergency | planned | referral | newborn"""
+    diagnosis_code: str | None = None
+    diagnosis_text: str | None = None
+    discharge_disposition: str | None = None
+    """home | transfer | left_against_advice | died | interim_settlement"""
+    attending_doctor: str | None = None
+    admitting_clerk: str | None = None
+    payment_method: str | None = None
+    """per_diem | drg | dip | fee_for_service | self_pay | what else the hospital calls it"""
+    course: str | None = None
+    """dialysis | chemotherapy | rehabilitation | planned_course"""
 
     @property
     def stay(self) -> Interval:
@@ -73,3 +86,47 @@ class AdmissionRecord:
         """The bed at that instant, if one was assigned; of two, the later assignment."""
         found = [stay.bed_id for stay in self.assignments if stay.interval.contains(instant)]
         return found[-1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """A doctor's order. `kind`: medication | examination | treatment | nursing | bed | other."""
+
+    order_id: str
+    admission_id: str
+    kind: str
+    code: str
+    ordered_at: datetime
+    performed_at: datetime | None = None
+    attending_doctor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRecord:
+    """A line of a bill; a credit has a negative amount. `kind` as in `OrderRecord`."""
+
+    charge_id: str
+    admission_id: str
+    kind: str
+    code: str
+    service_at: datetime
+    quantity: Decimal
+    amount: Decimal
+    payment_method: str | None = None
+    doctor: str | None = None
+    clerk: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionRecord:
+    """Something learned at `received_at` that changed what was known of the stay's past, from `event_at` on.
+
+    `trigger`: the HL7 event (A11, A13, A21, …) or the operation (leave, discharge, …); `effect` says what changed.
+    """
+
+    correction_id: str
+    admission_id: str
+    trigger: str
+    event_at: datetime
+    received_at: datetime
+    effect: str

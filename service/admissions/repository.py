@@ -231,6 +231,14 @@ def _records(session: Session, wanted: ColumnElement[bool]) -> tuple[AdmissionRe
             assignments=tuple(beds[admission.id]),
             leaves=tuple(leaves[admission.id]),
             off_ward=tuple(off_ward[admission.id]),
+            admission_type=admission.admission_type,
+            diagnosis_code=admission.diagnosis_code,
+            diagnosis_text=admission.diagnosis_text,
+            discharge_disposition=admission.discharge_disposition,
+            attending_doctor=admission.attending_doctor,
+            admitting_clerk=admission.admitting_clerk,
+            payment_method=admission.payment_method,
+            course=admission.course,
         )
         for admission, patient_no in stays
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
@@ -9,6 +10,7 @@ from pydantic.config import JsonDict
 
 from service.admissions.census_import import ImportReport, RowReport, RowStatus
 from service.admissions.delimited import Issue
+from service.admissions.stay_state import StayState
 from service.admissions.tables import Admission, BedAssignment, LeaveOfAbsence, OffWardActivity
 from service.contracts.messages import Instant
 
@@ -209,6 +211,23 @@ class OffWardOut(BaseModel):
         return cls(**row.model_dump(include=set(cls.model_fields)))
 
 
+_STAY_FIELDS = {
+    "id",
+    "admission_no",
+    "category",
+    "admitted_at",
+    "discharged_at",
+    "cancelled_at",
+    "admission_type",
+    "diagnosis_code",
+    "discharge_disposition",
+    "attending_doctor",
+    "admitting_clerk",
+    "payment_method",
+    "course",
+}
+
+
 class AdmissionOut(BaseModel):
     """A stay with its beds, leaves and absences from the ward, cancelled ones too."""
 
@@ -223,6 +242,13 @@ class AdmissionOut(BaseModel):
                     "admitted_at": "2026-03-02T00:00:00Z",
                     "discharged_at": None,
                     "cancelled_at": None,
+                    "admission_type": "planned",
+                    "diagnosis_code": "I10",
+                    "discharge_disposition": None,
+                    "attending_doctor": "0417",
+                    "admitting_clerk": "0007",
+                    "payment_method": "per_diem",
+                    "course": None,
                     "assignments": [
                         {
                             "bed": "N1-03",
@@ -245,6 +271,13 @@ class AdmissionOut(BaseModel):
     admitted_at: AwareDatetime
     discharged_at: AwareDatetime | None
     cancelled_at: AwareDatetime | None
+    admission_type: str | None = None
+    diagnosis_code: str | None = None
+    discharge_disposition: str | None = None
+    attending_doctor: str | None = None
+    admitting_clerk: str | None = None
+    payment_method: str | None = None
+    course: str | None = None
     assignments: list[AssignmentOut]
     leaves: list[LeaveOut]
     off_ward_activities: list[OffWardOut]
@@ -264,9 +297,50 @@ class AdmissionOut(BaseModel):
             assignments=assignments,
             leaves=leaves,
             off_ward_activities=off_ward,
-            **admission.model_dump(
-                include={"id", "admission_no", "category", "admitted_at", "discharged_at", "cancelled_at"}
-            ),
+            **admission.model_dump(include=_STAY_FIELDS),
+        )
+
+    @classmethod
+    def as_known(
+        cls, admission: Admission, patient_no: str, state: StayState, beds: dict[str, str], admitted_at: datetime
+    ) -> AdmissionOut:
+        """The stay as it was known at some time. `beds`: bed id -> the hospital's code."""
+        own = _STAY_FIELDS - {"id", "admission_no", "admitted_at"}
+        return cls(
+            id=admission.id,
+            admission_no=admission.admission_no,
+            patient_no=patient_no,
+            admitted_at=admitted_at,
+            assignments=[
+                AssignmentOut.model_validate(
+                    {"bed": beds[span.bed_id], "bed_id": span.bed_id, "from": span.from_at, "to": span.to_at}
+                )
+                for span in state.beds
+            ],
+            leaves=[
+                LeaveOut(
+                    id=leave.key,
+                    from_at=leave.from_at,
+                    expected_return_at=leave.expected_return_at,
+                    returned_at=leave.to_at,
+                    reason=leave.reason,
+                    approved_by=leave.approved_by,
+                    signed_at=leave.signed_at,
+                    cancelled_at=leave.cancelled_at,
+                )
+                for leave in state.leaves
+            ],
+            off_ward_activities=[
+                OffWardOut(
+                    id=activity.key,
+                    kind=activity.kind,
+                    from_at=activity.from_at,
+                    to_at=activity.to_at,
+                    cancelled_at=activity.cancelled_at,
+                )
+                for activity in state.off_ward
+            ],
+            **{name: getattr(state, name) for name in own},
         )
 
 

@@ -11,7 +11,9 @@ from service.access import Actor, Permission
 from service.admissions.apply_census import Effects, transfer
 from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.errors import StayConflict
+from service.admissions.recording import log_operation
 from service.admissions.repository import assignments_of
+from service.admissions.stay_events import EventKind, Facts
 from service.admissions.tables import Admission, BedAssignment
 from service.facilities import Bed, Facility, event_now
 from service.kit.clock import utc
@@ -51,6 +53,17 @@ def transfer_admission(
         assignment = transfer(admission, stays, bed.id, at, now)
         session.add(assignment)
     _changed(session, admission, now)
+    log_operation(
+        session,
+        facility,
+        admission,
+        EventKind.TRANSFER,
+        at,
+        Facts(bed_id=bed.id),
+        trigger="transfer",
+        effect=f"bed {bed.hospital_code} from {at.isoformat()}",
+        now=now,
+    )
     _publish(session, facility, admission, effects, "admission.transfer", {"bed": bed.id, "at": at}, actor, now)
     return assignment
 
@@ -74,8 +87,20 @@ def discharge(
         )
     if admission.discharged_at == at:
         return admission
+    old = admission.discharged_at
     effects = _end_stay(session, admission, stays, at)
     _changed(session, admission, now)
+    log_operation(
+        session,
+        facility,
+        admission,
+        EventKind.DISCHARGE,
+        at,
+        Facts(discharged_at=at),
+        trigger="discharge",
+        effect=f"discharged_at {old.isoformat() if old else 'none'} -> {at.isoformat()}",
+        now=now,
+    )
     _publish(session, facility, admission, effects, "admission.discharge", {"at": at}, actor, now)
     return admission
 
@@ -92,6 +117,17 @@ def cancel_discharge(
     stays = assignments_of(session, [admission.id]).get(admission.id, [])
     effects = _end_stay(session, admission, stays, None)
     _changed(session, admission, now)
+    log_operation(
+        session,
+        facility,
+        admission,
+        EventKind.CANCEL_DISCHARGE,
+        old,
+        Facts(),
+        trigger="cancel_discharge",
+        effect=f"discharged_at {old.isoformat()} -> none",
+        now=now,
+    )
     _publish(session, facility, admission, effects, "admission.discharge_cancelled", {"was": old}, actor, now)
     return admission
 
@@ -109,6 +145,17 @@ def cancel_admission(
         effects.bed(stay.bed_id, stay.from_at, stay.to_at)
     admission.cancelled_at = now
     _changed(session, admission, now)
+    log_operation(
+        session,
+        facility,
+        admission,
+        EventKind.CANCEL_ADMIT,
+        admission.admitted_at,
+        Facts(),
+        trigger="cancel_admission",
+        effect=f"admission of {admission.admitted_at.isoformat()} taken back",
+        now=now,
+    )
     _publish(session, facility, admission, effects, "admission.cancelled", {}, actor, now)
     return admission
 

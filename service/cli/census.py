@@ -39,12 +39,12 @@ def import_(
         actor = replace(SYSTEM, name=operator())
         now = context.clock.now()
         report = import_census(session, place, data, dry_run=dry_run, actor=actor, now=now, as_of=moment)
-    answer(_document(report), as_json, _lines(report))
+    answer(report_document(report), as_json, report_lines(report))
     if report.count(RowStatus.REJECTED):
         raise typer.Exit(1)
 
 
-def _document(report: ImportReport) -> dict[str, object]:
+def report_document(report: ImportReport) -> dict[str, object]:
     return {
         "facility": report.facility_code,
         "dry_run": report.dry_run,
@@ -68,7 +68,7 @@ def _row(row: RowReport) -> dict[str, object]:
     }
 
 
-def _lines(report: ImportReport) -> list[str]:
+def report_lines(report: ImportReport) -> list[str]:
     lines = []
     for row in report.rows:
         for mark, issues in (("rejected", row.errors), ("note", row.warnings)):

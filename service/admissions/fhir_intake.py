@@ -1,0 +1,223 @@
+"""FHIR resources and bundles in: each entry kept as a message of its own, so that it can be shown and replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from service.access import Actor
+from service.admissions.errors import MessageRefused
+from service.admissions.fhir_encounter import read_encounter
+from service.admissions.fhir_reading import (
+    Frame,
+    read_charge_item,
+    read_location,
+    read_patient,
+    read_service_request,
+)
+from service.admissions.fhir_resources import TYPES, Release, check, parse_json
+from service.admissions.hl7_visit import Reading
+from service.admissions.intake import Outcome, Parcel, Reader, again, content_of, take
+from service.admissions.statements import Statement
+from service.admissions.tables import FhirIdentity, InboundMessage
+from service.facilities import Facility
+from service.kit.ids import new_id
+from service.platform.context import Context
+
+MAX_ENTRIES = 500
+_READERS: dict[str, Callable[[Frame], Statement]] = {
+    "Patient": read_patient,
+    "Location": read_location,
+    "Encounter": read_encounter,
+    "ServiceRequest": read_service_request,
+    "ChargeItem": read_charge_item,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A resource to take: from a request of its own, or from a bundle (`number` is its place there, from 0)."""
+
+    number: int
+    kind: str
+    method: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a resource."""
+
+    entry: Entry
+    outcome: Outcome
+
+    @property
+    def logical_id(self) -> str:
+        """The resource's id, given by the sender or by us."""
+        return str(self.entry.body.get("id") or "")
+
+
+class BundleFailed(Exception):
+    """A transaction of which one entry was refused; the caller undoes all of it."""
+
+    def __init__(self, failed: Taken) -> None:
+        super().__init__("one entry was refused")
+        self.failed = failed
+
+
+def single(kind: str, method: str, data: bytes, logical_id: str = "") -> Entry:
+    """The entry of a request for one resource. Raises `MessageRefused`."""
+    body = parse_json(data)
+    if logical_id and body.get("id") != logical_id:
+        raise MessageRefused.at(
+            f"{kind}.id",
+            f"{str(body.get('id'))[:64]!r} is not the id of the address",
+            "send the same id in both",
+            "与地址中的 id 不一致",
+            "请保持一致",
+            code=102,
+        )
+    if method == "POST":
+        body["id"] = new_id()
+    return Entry(0, kind, method, body)
+
+
+def take_entry(
+    context: Context, session: Session, facility: Facility, release: Release, entry: Entry, *, actor: Actor
+) -> Taken:
+    """Takes one resource in the caller's transaction."""
+    parcel = _parcel(release, entry)
+    return Taken(entry, take(context, session, facility, parcel, _reader(release, entry), actor=actor))
+
+
+def keep_refused(
+    context: Context,
+    session: Session,
+    facility: Facility,
+    release: Release,
+    entry: Entry,
+    error: MessageRefused,
+    *,
+    actor: Actor,
+) -> None:
+    """Keeps the entry for which a transaction was undone, with its fault, so that it can be looked at."""
+
+    def read(session: Session, facility: Facility, reading: Reading) -> Statement:
+        raise error
+
+    take(context, session, facility, _parcel(release, entry), read, actor=actor)
+
+
+def entries_of(data: bytes) -> tuple[str, tuple[Entry, ...]]:
+    """The kind of a bundle, and its entries in the order in which they are to be taken. Raises `MessageRefused`."""
+    body = parse_json(data)
+    if body.get("resourceType") != "Bundle" or body.get("type") not in ("transaction", "batch"):
+        raise _bundle(
+            "Bundle.type", "only bundles of type transaction or batch are taken", "仅接收 transaction 或 batch"
+        )
+    items = body.get("entry")
+    if not isinstance(items, list) or not items:
+        raise _bundle("Bundle.entry", "the bundle is empty", "Bundle 为空")
+    if len(items) > MAX_ENTRIES:
+        raise _bundle("Bundle.entry", f"more than {MAX_ENTRIES} entries", f"超过 {MAX_ENTRIES} 条")
+    names = _full_urls(items)
+    entries = [_entry(at, item, names) for at, item in enumerate(items)]
+    return str(body["type"]), tuple(sorted(entries, key=lambda entry: (TYPES.index(entry.kind), entry.number)))
+
+
+def replay_fhir(
+    context: Context, session: Session, facility: Facility, message: InboundMessage, *, actor: Actor
+) -> Outcome:
+    """Takes a kept resource once more."""
+    body = parse_json(content_of(context, session, facility, message))
+    release: Release = "r5" if message.channel == "fhir-r5" else "r4"
+    method = "POST" if message.trigger.endswith(".create") else "PUT"
+    kind = str(body.get("resourceType"))
+    return again(context, session, facility, message, _reader(release, Entry(0, kind, method, body)), actor=actor)
+
+
+def _reader(release: Release, entry: Entry) -> Reader:
+    def read(session: Session, facility: Facility, reading: Reading) -> Statement:
+        resource = check(release, entry.kind, entry.body)
+
+        def identities(kind: str, logical_id: str) -> str | None:
+            row = session.get(FhirIdentity, (facility.id, kind, logical_id[:64]))
+            return row.local_no if row is not None else None
+
+        return _READERS[entry.kind](Frame(resource, reading, identities, entry.method))
+
+    return read
+
+
+def _entry(at: int, item: Any, names: dict[str, str]) -> Entry:
+    where = f"Bundle.entry[{at}]"
+    if not isinstance(item, dict) or not isinstance(item.get("resource"), dict):
+        raise _bundle(f"{where}.resource", "the resource is missing", "缺少资源")
+    body, request = item["resource"], item.get("request") or {}
+    kind = str(body.get("resourceType"))
+    if kind not in TYPES:
+        what = "a bundle in a bundle" if kind == "Bundle" else f"a {kind[:40]}"
+        raise _bundle(f"{where}.resource", f"{what} is not taken; send {', '.join(TYPES)}", "不接收该资源类型")
+    method, url = str(request.get("method")), str(request.get("url") or "")
+    place, _, logical_id = url.strip("/").partition("/")
+    if method not in ("POST", "PUT") or place != kind or bool(logical_id) != (method == "PUT"):
+        raise _bundle(f"{where}.request", f"send POST {kind} or PUT {kind}/id", "请求方法或地址无效")
+    _resolve(body, names)
+    body["id"] = logical_id or new_id()
+    return Entry(at, kind, method, body)
+
+
+def _full_urls(items: list[Any]) -> dict[str, str]:
+    """fullUrl -> the number by which the entry will be known: references within the bundle lead to it."""
+    names: dict[str, str] = {}
+    for item in items:
+        if not isinstance(item, dict) or not isinstance(item.get("resource"), dict):
+            continue
+        found = item["resource"].get("identifier")
+        first = found[0] if isinstance(found, list) and found else None
+        value = first.get("value") if isinstance(first, dict) else item["resource"].get("id")
+        if item.get("fullUrl") and value:
+            names[str(item["fullUrl"])] = str(value)
+    return names
+
+
+def _resolve(body: dict[str, Any], names: dict[str, str]) -> None:
+    """Gives references to other entries the number of what they refer to, so that each entry stands alone."""
+    todo: list[Any] = [body]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            reference = one.get("reference")
+            if isinstance(reference, str) and reference in names and "identifier" not in one:
+                one["identifier"] = {"value": names[reference]}
+            todo += one.values()
+        elif isinstance(one, list):
+            todo += one
+
+
+def _parcel(release: Release, entry: Entry) -> Parcel:
+    meta = entry.body.get("meta")
+    return Parcel(
+        channel=f"fhir-{release}",
+        data=_content(entry),
+        trigger=f"{entry.kind}.{'create' if entry.method == 'POST' else 'update'}",
+        is_dated=isinstance(meta, dict) and bool(meta.get("lastUpdated")),
+    )
+
+
+def _content(entry: Entry) -> bytes:
+    return json.dumps(entry.body, ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+
+
+def _bundle(where: str, message: str, message_zh: str) -> MessageRefused:
+    remedy, remedy_zh = "see docs/fhir.md", "参见 docs/fhir.md"
+    return MessageRefused.at(where, message, remedy, message_zh, remedy_zh, code=102)
+
+
+def failed(taken: Sequence[Taken]) -> Taken | None:
+    """The first entry that was refused."""
+    return next((one for one in taken if one.outcome.error is not None), None)

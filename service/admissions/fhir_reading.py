@@ -1,0 +1,285 @@
+"""FHIR resources into statements: the same shape as HL7 v2 messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from service.admissions.code_words import BILL_KIND_WORDS
+from service.admissions.errors import MessageRefused
+from service.admissions.fhir_resources import Resource, codes_of, first_word, parse_day, parse_moment
+from service.admissions.hl7_visit import Reading, unknown_bed
+from service.admissions.statements import (
+    BedSaid,
+    ChargeSaid,
+    IdentitySaid,
+    MergeSaid,
+    OrderSaid,
+    PatientSaid,
+    Statement,
+    VitalSaid,
+    is_number,
+)
+
+Identities = Callable[[str, str], str | None]
+"""(resource type, logical id) -> the number of ours that it stands for."""
+_BED_STATES = frozenset("CHIKOU")
+_BILL_WORDS: Mapping[str, str] = {
+    **BILL_KIND_WORDS,
+    # SNOMED CT, as the standard's examples of ServiceRequest.category use them.
+    **dict.fromkeys(("363679005", "108252007", "imaging", "laboratory"), "examination"),
+    **dict.fromkeys(("387713003", "409063005", "surgical"), "treatment"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A resource on its way into a statement, with what is needed to read it."""
+
+    resource: Resource
+    reading: Reading
+    identities: Identities
+    method: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The resource's elements."""
+        return self.resource.body
+
+    @property
+    def stated_at(self) -> datetime:
+        """When the sender said so; without `meta.lastUpdated`, when we heard it."""
+        return self.resource.updated_at or self.reading.present
+
+    def statement(self, event_at: datetime | None = None, **values: Any) -> Statement:
+        """A statement with the resource's frame."""
+        trigger = f"{self.resource.kind}.{'create' if self.method == 'POST' else 'update'}"
+        control = str((self.body.get("meta") or {}).get("versionId") or "")[:200]
+        return Statement(trigger, control, event_at or self.stated_at, self.stated_at, **values)
+
+    def moment(self, text: Any, where: str) -> datetime:
+        """An instant that is not ahead of its time. Raises `MessageRefused`."""
+        moment = parse_moment(text, where)
+        if moment > self.reading.latest:
+            raise MessageRefused.at(
+                where,
+                f"{str(text)[:40]!r} lies too far in the future",
+                "send it when it has happened",
+                "时间超出当前过多",
+                "请在发生后发送",
+                code=102,
+            )
+        return moment
+
+    def own_number(self, preferred: frozenset[str]) -> str:
+        """The resource's number: the identifier of a preferred type, else the first, else its id."""
+        found = [one for one in self.body.get("identifier") or () if isinstance(one, dict) and one.get("value")]
+        typed = [one for one in found if preferred & set(codes_of(one.get("type")))]
+        value = str((typed or found)[0]["value"]) if found else self.resource.logical_id
+        return checked_number(value, f"{self.resource.kind}.identifier.value")
+
+    def identity(self, number: str) -> tuple[IdentitySaid, ...]:
+        """That the resource's id stands for `number`."""
+        logical_id = self.resource.logical_id
+        return (IdentitySaid(self.resource.kind, logical_id, number),) if logical_id else ()
+
+    def referred(self, reference: Any, kind: str, where: str) -> str:
+        """The number of ours that a reference leads to. Raises `MessageRefused`; it may do later."""
+        if not isinstance(reference, dict):
+            raise MessageRefused.at(where, "is missing", f"refer to the {kind}", "缺少引用", f"请引用 {kind}", code=101)
+        number = self.find(reference, kind)
+        if number is None:
+            name = str(reference.get("reference") or "")[:80]
+            raise MessageRefused.at(
+                where,
+                f"{name!r} leads to no {kind} that is known",
+                f"send the {kind} first, or give its number as identifier.value; then replay the message",
+                f"引用 {name!r} 无法解析",
+                f"请先发送 {kind}，或在 identifier.value 中给出编号",
+                code=204,
+                lasting=False,
+            )
+        return number
+
+    def find(self, reference: Any, kind: str) -> str | None:
+        """The number that a reference leads to, if any."""
+        if not isinstance(reference, dict):
+            return None
+        identifier = reference.get("identifier")
+        if isinstance(identifier, dict) and identifier.get("value"):
+            number = str(identifier["value"])
+            return number if is_number(number) else None
+        parts = str(reference.get("reference") or "").split("/")
+        if len(parts) >= 2 and "_history" in parts:
+            parts = parts[: parts.index("_history")]
+        if len(parts) < 2 or parts[-2] != kind:
+            return None
+        return self.identities(kind, parts[-1])
+
+    def person(self, reference: Any) -> str | None:
+        """A practitioner's number: by identifier, else the id that the reference ends in."""
+        if not isinstance(reference, dict):
+            return None
+        identifier = reference.get("identifier")
+        value = identifier.get("value") if isinstance(identifier, dict) else None
+        return str(value or str(reference.get("reference") or "").rpartition("/")[2])[:64] or None
+
+
+def checked_number(value: str, where: str) -> str:
+    """`value`, if it can be a number of a patient, stay or bill. Raises `MessageRefused`."""
+    if not value:
+        raise MessageRefused.at(
+            where, "the number is missing", "send the hospital's own number", "缺少编号", "请填写院方编号"
+        )
+    if not is_number(value):
+        raise MessageRefused.at(
+            where,
+            f"{value[:40]!r} is not a number of a patient, stay or bill",
+            "use up to 64 letters, digits, - and _ without blanks",
+            "编号格式无效",
+            "请使用不超过 64 位的字母、数字、- 和 _，不含空格",
+            code=102,
+        )
+    return value
+
+
+def read_patient(frame: Frame) -> Statement:
+    """A Patient: number, sex, date of birth, death, and links to numbers of the same person. Names are not read."""
+    body, stated = frame.body, frame.stated_at
+    number = frame.own_number(frozenset({"MR", "PI", "PN", "PT"}))
+    birth_date = parse_day(body.get("birthDate"), "Patient.birthDate")
+    merges = []
+    for link in body.get("link") or ():
+        other = frame.find(link.get("other"), "Patient")
+        if other is not None and link.get("type") == "replaces":
+            merges.append(MergeSaid(other, number))
+        elif other is not None and link.get("type") == "replaced-by":
+            merges.append(MergeSaid(number, other))
+    return frame.statement(
+        patients=(PatientSaid(number, body.get("gender"), birth_date, stated),),
+        merges=tuple(merges),
+        vitals=_vitals(frame, number, birth_date),
+        identities=frame.identity(number),
+    )
+
+
+def read_location(frame: Frame) -> Statement:
+    """A Location: what its id stands for, and whether the bed is open. A bed that the layout lacks is not made."""
+    body = frame.body
+    value = str(next((one.get("value") for one in body.get("identifier") or () if one.get("value")), ""))
+    code = value or frame.resource.logical_id
+    bed_id = frame.reading.places.bed(("", "", code))
+    form = set(codes_of(body.get("physicalType"))) | set(codes_of(body.get("form")))
+    identity = frame.identity(checked_number(code.replace("/", "-") if "/" in code else code, "Location.identifier"))
+    identity = tuple(replace(one, local_no=code) for one in identity)
+    if bed_id is None:
+        if "bd" in form:
+            raise unknown_bed("Location.identifier.value", code)
+        return frame.statement(identities=identity, notes=("no bed: kept as a name of a place",))
+    status = str((body.get("operationalStatus") or {}).get("code") or "U").upper()
+    if status not in _BED_STATES:
+        raise MessageRefused.at(
+            "Location.operationalStatus",
+            f"{status[:10]!r} is no bed status",
+            "use one of C, H, I, K, O, U",
+            "床位状态无效",
+            "请使用 C、H、I、K、O、U",
+            code=103,
+        )
+    if body.get("status") in ("suspended", "inactive"):
+        status = "C"
+    return frame.statement(identities=identity, beds=(BedSaid(bed_id, status),))
+
+
+def read_service_request(frame: Frame) -> Statement:
+    """A ServiceRequest: an order."""
+    body = frame.body
+    number = frame.own_number(frozenset({"PLAC"}))
+    occurred = body.get("occurrenceDateTime") or (body.get("occurrencePeriod") or {}).get("start")
+    asked = body.get("authoredOn")
+    done = body.get("status") == "completed"
+    order = OrderSaid(
+        order_no=number,
+        admission_no=frame.referred(body.get("encounter"), "Encounter", "ServiceRequest.encounter"),
+        kind=first_word(_BILL_WORDS, body.get("category")) or "other",
+        code=next(codes_of(body.get("code")), "")[:64],
+        ordered_at=frame.moment(asked, "ServiceRequest.authoredOn") if asked else frame.stated_at,
+        performed_at=frame.moment(occurred, "ServiceRequest.occurrence") if occurred and done else None,
+        attending_doctor=frame.person(body.get("requester")),
+        cancelled=body.get("status") in ("revoked", "entered-in-error"),
+    )
+    return frame.statement(order.ordered_at, orders=(order,), identities=frame.identity(number))
+
+
+def read_charge_item(frame: Frame) -> Statement:
+    """A ChargeItem: a line of the bill."""
+    body = frame.body
+    number = frame.own_number(frozenset())
+    service_at = body.get("occurrenceDateTime") or (body.get("occurrencePeriod") or {}).get("start")
+    if not service_at:
+        raise MessageRefused.at(
+            "ChargeItem.occurrence",
+            "the time of service is missing",
+            "send occurrenceDateTime or occurrencePeriod.start",
+            "缺少服务时间",
+            "请填写 occurrenceDateTime",
+        )
+    performers = body.get("performer") or [{}]
+    charge = ChargeSaid(
+        charge_no=number,
+        admission_no=frame.referred(body.get("context") or body.get("encounter"), "Encounter", "ChargeItem.encounter"),
+        kind=first_word(_BILL_WORDS, body.get("code")) or "other",
+        code=next(codes_of(body.get("code")), "")[:64],
+        service_at=frame.moment(service_at, "ChargeItem.occurrence"),
+        quantity=_decimal((body.get("quantity") or {}).get("value"), "ChargeItem.quantity.value") or Decimal(1),
+        amount=_amount(body),
+        payment_method=None,
+        doctor=frame.person(performers[0].get("actor")),
+        clerk=frame.person(body.get("enterer")),
+        cancelled=body.get("status") in ("aborted", "entered-in-error", "not-billable"),
+    )
+    return frame.statement(charge.service_at, charges=(charge,), identities=frame.identity(number))
+
+
+def _amount(body: dict[str, Any]) -> Decimal:
+    """R4 priceOverride; R5 totalPriceComponent, else the unit's price times the quantity."""
+    for name in ("priceOverride", "totalPriceComponent", "unitPriceComponent"):
+        part = body.get(name) or {}
+        value = (part.get("amount") or part).get("value")
+        if value is not None:
+            amount = _decimal(value, f"ChargeItem.{name}") or Decimal(0)
+            quantity = _decimal((body.get("quantity") or {}).get("value"), "ChargeItem.quantity.value") or Decimal(1)
+            return amount * quantity if name == "unitPriceComponent" else amount
+    raise MessageRefused.at(
+        "ChargeItem.priceOverride",
+        "the amount is missing",
+        "send priceOverride (R4) or totalPriceComponent (R5)",
+        "缺少金额",
+        "请填写 priceOverride（R4）或 totalPriceComponent（R5）",
+    )
+
+
+def _decimal(value: Any, where: str) -> Decimal | None:
+    if value is None:
+        return None
+    amount = Decimal(str(value))
+    if not amount.is_finite() or abs(amount) > Decimal("1e9"):
+        raise MessageRefused.at(where, "is no amount", "send a plain number", "数值无效", "请填写数值", code=102)
+    return amount
+
+
+def _vitals(frame: Frame, number: str, birth_date: Any) -> tuple[VitalSaid, ...]:
+    body = frame.body
+    if "deceasedDateTime" in body:
+        text = body["deceasedDateTime"]
+        if isinstance(text, str) and "T" in text:
+            died = frame.moment(text, "Patient.deceasedDateTime")
+            return (VitalSaid(number, True, died_at=died, birth_date=birth_date),)
+        day = parse_day(text, "Patient.deceasedDateTime")
+        return (VitalSaid(number, True, died_on=day, birth_date=birth_date),)
+    if "deceasedBoolean" in body:
+        return (VitalSaid(number, bool(body["deceasedBoolean"]), birth_date=birth_date),)
+    return ()

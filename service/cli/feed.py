@@ -1,0 +1,223 @@
+"""`wardwatch adt-listen`, `messages`, `orders`, `charges`: what hospital systems send."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from service.access import SYSTEM, Actor
+from service.admissions import (
+    InboundMessage,
+    ListenOptions,
+    MllpServer,
+    RowStatus,
+    Wanted,
+    answerer,
+    effects_of_message,
+    import_bills,
+    kept_messages,
+    message_by_id,
+    mutual_tls,
+    networks,
+    readable,
+    replay_messages,
+    serve_until,
+    show_message,
+)
+from service.cli.census import report_document, report_lines
+from service.cli.console import AsJson, Grid, answer, installation, operator
+from service.cli.facility import read_file
+from service.facilities import facility_by_code
+from service.kit.errors import InvalidInput
+from service.platform import logging
+from service.platform.context import Context
+from service.platform.settings import get_settings
+
+messages_app = typer.Typer(no_args_is_help=True, help="Messages of hospital systems: list, show, replay.")
+orders_app = typer.Typer(no_args_is_help=True, help="Orders: import a file.")
+charges_app = typer.Typer(no_args_is_help=True, help="Charges: import a file.")
+
+FacilityCode = Annotated[str, typer.Option(help="Code of the facility.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Try everything, keep nothing.")]
+
+
+@orders_app.callback()
+def _orders() -> None:
+    """Orders: import a file."""
+
+
+@charges_app.callback()
+def _charges() -> None:
+    """Charges: import a file."""
+
+
+def listen(
+    facility: FacilityCode,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 2575,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Address or network that may connect; repeatable. Default without TLS: this machine."),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Our certificate, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
+    tls_client_ca: Annotated[Path | None, typer.Option(help="Authority that signed the clients' certificates.")] = None,
+    max_frame: Annotated[int, typer.Option(help="Largest message, bytes.", min=1024, max=16 * 1024 * 1024)] = 1048576,
+    max_connections: Annotated[int, typer.Option(help="Connections at once.", min=1, max=10_000)] = 200,
+) -> None:
+    """Take HL7 v2 messages of one facility over MLLP, and answer each, until stopped."""
+    files = (tls_cert, tls_key, tls_client_ca)
+    tls = None
+    if any(files):
+        if tls_cert is None or tls_key is None or tls_client_ca is None:
+            raise InvalidInput(
+                "mutual TLS needs three files",
+                field="tls",
+                remedy="give --tls-cert, --tls-key and --tls-client-ca",
+            )
+        tls = mutual_tls(tls_cert, tls_key, tls_client_ca)
+    options = ListenOptions(host=host, port=port, tls=tls, max_frame=max_frame, max_connections=max_connections)
+    if allow or tls is not None:
+        options = replace(options, allowed=networks(tuple(allow or ())))
+    settings = get_settings()
+    logging.configure(settings.log_level)
+    with installation(settings) as context:
+        with context.database.reading() as session:
+            facility_by_code(session, facility)
+        asyncio.run(_listen(context, facility, options))
+
+
+async def _listen(context: Context, facility: str, options: ListenOptions) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    server = MllpServer(options, answerer(context, facility, replace(SYSTEM, name="adt-listen")))
+    waiting = asyncio.ensure_future(stopped.wait())
+    serving = asyncio.ensure_future(serve_until(server, waiting))
+    while not server.is_listening and not serving.done():
+        await asyncio.sleep(0.01)
+    if not serving.done():
+        answer({}, False, [f"listening on {options.host}:{server.port} for {facility}"])
+        typer.get_text_stream("stdout").flush()
+    await serving
+
+
+@messages_app.command("ls")
+def ls(
+    facility: FacilityCode,
+    state: Annotated[str, typer.Option(help="applied, duplicate, rejected or dead_letter.")] = "",
+    trigger: Annotated[str, typer.Option(help="A01, ORM^O01, Encounter.update …")] = "",
+    admission_no: Annotated[str, typer.Option(help="Messages about this stay.")] = "",
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List kept messages, the latest first. What they say stays sealed."""
+    with installation() as context, context.database.reading() as session:
+        place = facility_by_code(session, facility)
+        found = kept_messages(session, place.id, Wanted(state, trigger, admission_no, limit=limit))
+    rows = [
+        (
+            one.id,
+            one.received_at.isoformat(timespec="seconds"),
+            one.channel,
+            one.trigger,
+            one.admission_no,
+            one.state,
+            one.error or one.note,
+        )
+        for one in found
+    ]
+    columns = ("id", "received", "channel", "trigger", "admission", "state", "error or note")
+    answer([_message(one) for one in found], as_json, Grid(columns, rows))
+
+
+@messages_app.command("show")
+def show_(
+    message: Annotated[str, typer.Argument(metavar="ID", help="Id of the message.")],
+    facility: FacilityCode,
+    as_json: AsJson = False,
+) -> None:
+    """Show one message with its text and what it changed. That it was looked at goes to the audit log."""
+    with installation() as context, context.database.transaction() as session:
+        place = facility_by_code(session, facility)
+        found = message_by_id(session, place.id, message)
+        text = readable(show_message(context, session, place, found, actor=_actor()))
+        effects = [
+            {"admission_no": row.admission_no, "kind": row.kind, "event_at": row.event_at, "effect": row.effect}
+            for row in effects_of_message(session, found.id)
+        ]
+    document = _message(found)
+    lines = [f"{name}: {value}" for name, value in document.items() if value not in ("", None)]
+    lines += [f"said: {one['kind']} of {one['admission_no']} at {one['event_at']}: {one['effect']}" for one in effects]
+    answer(document | {"text": text, "effects": effects}, as_json, [*lines, "", *text.splitlines()])
+
+
+@messages_app.command("replay")
+def replay_(
+    facility: FacilityCode,
+    message: Annotated[list[str] | None, typer.Argument(metavar="ID …", help="Ids of messages.")] = None,
+    dead_letters: Annotated[bool, typer.Option("--dead-letters", help="All that could not be applied.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take kept messages once more, after what they stumbled over was mended. Ends with 1 when any is refused again."""
+    if not message and not dead_letters:
+        raise InvalidInput("nothing to replay", field="message", remedy="name messages, or give --dead-letters")
+    with installation() as context, context.database.transaction() as session:
+        place = facility_by_code(session, facility)
+        found = [message_by_id(session, place.id, one) for one in message or ()]
+        if dead_letters:
+            found += kept_messages(session, place.id, Wanted("dead_letter", limit=1000))
+        done = replay_messages(context, session, place, found, actor=_actor())
+        document = [{"id": one.id, "state": outcome.state, "error": one.error} for one, outcome in done]
+    answer(document, as_json, [f"{one['id']} {one['state']} {one['error']}".rstrip() for one in document])
+    if any(outcome.error is not None for _, outcome in done):
+        raise typer.Exit(1)
+
+
+@orders_app.command("import")
+def import_orders(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, columns as in docs/csv-contract.md.")],
+    facility: FacilityCode,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import orders. Every row is reported; bad rows do not stop the others, and end with status 1."""
+    _import("orders", file, facility, dry_run, as_json)
+
+
+@charges_app.command("import")
+def import_charges(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, columns as in docs/csv-contract.md.")],
+    facility: FacilityCode,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import charges. Every row is reported; bad rows do not stop the others, and end with status 1."""
+    _import("charges", file, facility, dry_run, as_json)
+
+
+def _import(what: Literal["orders", "charges"], file: Path, facility: str, dry_run: bool, as_json: bool) -> None:
+    data = read_file(file)
+    with installation() as context, context.database.transaction() as session:
+        place = facility_by_code(session, facility)
+        now = context.clock.now()
+        report = import_bills(session, place, what, data, dry_run=dry_run, actor=_actor(), now=now)
+    answer(report_document(report), as_json, report_lines(report))
+    if report.count(RowStatus.REJECTED):
+        raise typer.Exit(1)
+
+
+def _actor() -> Actor:
+    return replace(SYSTEM, name=operator())
+
+
+def _message(message: InboundMessage) -> dict[str, object]:
+    names = ("id", "channel", "trigger", "admission_no", "state", "error", "note", "control_id", "sha256", "sender")
+    times = {name: getattr(message, name) for name in ("event_at", "received_at", "recorded_at")}
+    return {name: getattr(message, name) for name in names} | times | {"attempts": message.attempts}
