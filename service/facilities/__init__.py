@@ -3,6 +3,14 @@
 from service.facilities.errors import LayoutInvalid, LayoutIssue, WatermarkRefused
 from service.facilities.event_time import event_now, move_watermark, watermark
 from service.facilities.layout_loading import LayoutReport, apply_layout, load_layout
+from service.facilities.level_policy import (
+    LEVELS,
+    PolicyBook,
+    level_policies,
+    policy_book,
+    record_level_policy,
+)
+from service.facilities.policy_tables import LevelPolicy
 from service.facilities.presence_policy import (
     CATEGORIES_LOOKED_FOR_ON_WARD,
     DEFAULT_POLICY,
@@ -37,6 +45,7 @@ from service.facilities.zones import ZoneDrawing, redraw
 __all__ = [
     "CATEGORIES_LOOKED_FOR_ON_WARD",
     "DEFAULT_POLICY",
+    "LEVELS",
     "Bed",
     "BedZone",
     "Camera",
@@ -46,6 +55,8 @@ __all__ = [
     "LayoutInvalid",
     "LayoutIssue",
     "LayoutReport",
+    "LevelPolicy",
+    "PolicyBook",
     "PresencePolicy",
     "Ward",
     "WatermarkRefused",
@@ -65,9 +76,12 @@ __all__ = [
     "facility_for",
     "find_camera",
     "find_facility",
+    "level_policies",
     "load_layout",
     "move_watermark",
+    "policy_book",
     "policy_of",
+    "record_level_policy",
     "redraw",
     "ward",
     "ward_by_id",

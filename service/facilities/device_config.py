@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlmodel import Session
 
-from service.contracts import CameraOut, DeviceConfig, ZoneOut
+from service.contracts import CameraOut, DeviceConfig, RollCallOut, ZoneOut
 from service.facilities.repository import beds_of_ward, facility_by_id, ward_by_id, zones_of_camera
 from service.facilities.tables import Camera
 
+JITTER = 0.1
+"""Share of a pause by which each is longer or shorter at random: whoever knows the beat knows when nobody looks."""
 
-def device_config(session: Session, camera: Camera, at: datetime) -> DeviceConfig:
+OpenRollCalls = Callable[[Session, str, datetime], tuple[RollCallOut, ...]]
+"""Which roll calls of a ward (by id) are open at an instant. A higher room knows; the application hands it down."""
+
+
+def device_config(
+    session: Session, camera: Camera, at: datetime, open_roll_calls: OpenRollCalls | None = None
+) -> DeviceConfig:
     """The camera's configuration at event time `at`; its version is a hash of everything else in it."""
     ward = ward_by_id(session, camera.ward_id)
     codes = {bed.id: bed.code for bed in beds_of_ward(session, ward.id)}
     config = DeviceConfig(
         version="",
         cadence_seconds=camera.cadence_seconds,
+        jitter_seconds=round(JITTER * camera.cadence_seconds, 1),
+        roll_calls=open_roll_calls(session, camera.ward_id, at) if open_roll_calls else (),
         camera=CameraOut(
             camera_id=camera.id,
             code=camera.code,

@@ -230,7 +230,8 @@ def my_config(
         )
     camera = _camera(session, actor, Permission.CONFIG_READ, actor.camera_id)
     facility = facility_by_id(session, camera.facility_id)
-    config = device_config(session, camera, event_now(facility, context.clock.now()))
+    roll_calls = getattr(request.app.state, "open_roll_calls", None)
+    config = device_config(session, camera, event_now(facility, context.clock.now()), roll_calls)
     etag = f'"{config.version}"'
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     if etag in known or "*" in known:

@@ -100,8 +100,9 @@ class FacilitySpec(_Part):
     code: Code
     name: Name = ""
     name_zh: Name = ""
-    kind: Literal["hospital", "clinic", "care_home"] = "hospital"
+    kind: Literal["hospital", "clinic", "care_home", "pharmacy"] = "hospital"
     level: Annotated[Literal["1", "2", "3", "none"], BeforeValidator(_as_code)] = "2"
+    region: Annotated[Name, Field(max_length=64)] = ""
     ownership: Literal["public", "private", "mixed"] = "public"
     timezone: TimeZone = "Asia/Shanghai"
     mode: Literal["shadow", "live"] = "shadow"

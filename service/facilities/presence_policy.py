@@ -24,6 +24,8 @@ class CheckKind(StrEnum):
     ROUTINE = "routine"
     NIGHT = "night"
     RANDOM = "random"
+    SURPRISE = "surprise"
+    ADMISSION = "admission"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,12 @@ class PresencePolicy:
     `debounce`: a state shown by fewer successive readings, between two that agree, is noise. `leave_signing`: a leave
     signed up to so long after it began still excuses. `open_activity_limit`: a recorded activity that nobody closed
     excuses no longer.
+
+    Of roll calls: `freeze`: cameras answer so long after the frozen instant; `respond`: people. `random_*`: the hours
+    and the number a week of random calls. `admission_deadline`: so long after the grace the bed check of an admission
+    is to be answered. `hand_check_blind`: a bed that no camera saw at a check is checked by hand. `reverify_share` of
+    hand-held finds is looked at again by a second person, and so is each find beyond `reverify_streak` in a row by one
+    person. `handheld_code`: how long a hand-held code is good. `target`: of the in-bed rate; None: the facility's.
     """
 
     version: str = "1"
@@ -65,6 +73,18 @@ class PresencePolicy:
     leave_signing: timedelta = timedelta(hours=24)
     open_activity_limit: timedelta = timedelta(hours=12)
     impostor_frames: int = 2
+    freeze: timedelta = timedelta(minutes=5)
+    respond: timedelta = timedelta(minutes=30)
+    random_from: time = time(19, 0)
+    random_until: time = time(7, 0)
+    random_per_week_min: int = 1
+    random_per_week_max: int = 2
+    admission_deadline: timedelta = timedelta(hours=2)
+    hand_check_blind: bool = True
+    reverify_share: float = 0.05
+    reverify_streak: int = 2
+    handheld_code: timedelta = timedelta(minutes=3)
+    target: float | None = None
 
     def grace_of(self, category: str) -> timedelta:
         """How long after admission nobody is expected in the bed yet."""
@@ -105,9 +125,21 @@ class _Overrides(BaseModel):
     leave_signing_hours: float | None = Field(default=None, ge=0, le=168)
     open_activity_limit_hours: float | None = Field(default=None, ge=1, le=72)
     impostor_frames: int | None = Field(default=None, ge=2, le=20)
+    freeze_minutes: float | None = Field(default=None, ge=1, le=15)
+    respond_minutes: float | None = Field(default=None, ge=16, le=120)
+    random_from: time | None = None
+    random_until: time | None = None
+    random_per_week_min: int | None = Field(default=None, ge=0, le=7)
+    random_per_week_max: int | None = Field(default=None, ge=0, le=7)
+    admission_deadline_hours: float | None = Field(default=None, ge=0.5, le=48)
+    hand_check_blind: bool | None = None
+    reverify_share: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    reverify_streak: int | None = Field(default=None, ge=1, le=20)
+    handheld_code_minutes: float | None = Field(default=None, ge=1, le=15)
+    target: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
 
 
-def policy_of(overrides: Mapping[str, Any]) -> PresencePolicy:
+def policy_of(overrides: Mapping[str, Any], *, base_version: str = DEFAULT_POLICY.version) -> PresencePolicy:
     """The policy of a facility that sets `overrides`. Raises `InvalidInput` naming the key at fault.
 
     The version of a changed policy carries a hash of the changes, so that a derived row says exactly what made it.
@@ -132,7 +164,13 @@ def policy_of(overrides: Mapping[str, Any]) -> PresencePolicy:
             field="policy.second_look_after_hours",
             remedy="make it shorter than directed_deadline_hours",
         )
-    return replace(policy, version=f"{DEFAULT_POLICY.version}+{_digest(changes)}") if changes else policy
+    if policy.random_per_week_min > policy.random_per_week_max:
+        raise InvalidInput(
+            "fewer random calls at most than at least",
+            field="policy.random_per_week_max",
+            remedy="make it no smaller than random_per_week_min",
+        )
+    return replace(policy, version=f"{base_version}+{_digest(changes)}") if changes else policy
 
 
 def _changes(wanted: _Overrides) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from service.facilities.policy_tables import LevelPolicy as LevelPolicy
 from service.kit.ids import new_id
 from service.platform.database import UtcDateTime
 
@@ -23,6 +24,7 @@ class Facility(SQLModel, table=True):
     name_zh: str = Field(default="", max_length=200)
     kind: str = Field(default="hospital", max_length=32)
     level: str = Field(default="2", max_length=16)  # class of the institution: 1, 2, 3
+    region: str = Field(default="", index=True, max_length=64)  # whose facilities a roll call may count at once
     ownership: str = Field(default="public", max_length=32)
     timezone: str = Field(default="Asia/Shanghai", max_length=64)
     mode: str = Field(default="shadow", max_length=16)  # shadow | live

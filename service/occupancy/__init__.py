@@ -1,20 +1,55 @@
 """Bed states, presence checks and the in-bed rate. This room states facts, never a suspicion."""
 
 from service.facilities import DEFAULT_POLICY, CheckKind, CheckTime, PresencePolicy, policy_of
+from service.occupancy.admission_checks import admission_opened_job
+from service.occupancy.bed_checks import BedOutcome
+from service.occupancy.between import (
+    BlindShare,
+    GivenLook,
+    bed_checks,
+    excuse_taps,
+    looks_between,
+    unobserved_share,
+)
 from service.occupancy.board import BedNow, Board, ward_board
+from service.occupancy.counts import recount
 from service.occupancy.directed import Answer, DirectedState, Request, add_look, requests_with_state
-from service.occupancy.errors import DirectedCheckClosed, LookRefused, PresenceBusy
+from service.occupancy.draws import commit_draw, draws_of, verify_recorded
+from service.occupancy.errors import DirectedCheckClosed, DrawSealed, HandheldRefused, LookRefused, PresenceBusy
+from service.occupancy.escalation import escalated
 from service.occupancy.gather import Place, place_of, stays_of
-from service.occupancy.in_bed_rate import in_bed_rate
+from service.occupancy.handheld import purge_handheld_job
+from service.occupancy.in_bed_rate import in_bed_rate, region_rate, target_of
 from service.occupancy.looks import INSPECTOR, Look, LookMethod, LookResult
-from service.occupancy.outcome import PresenceState
+from service.occupancy.outcome import AskCause, PresenceState
 from service.occupancy.rate_arithmetic import REPORTABLE_COVERAGE, InBedRateRow, rate_of
 from service.occupancy.recompute import advance_job, dirty_job, judged_upto
 from service.occupancy.repository import admissions_with, checks_of, directed_checks, find_checks, looks_of
+from service.occupancy.roll_calls import (
+    OpenRollCall,
+    Scope,
+    open_roll_calls,
+    roll_call_entries,
+    roll_calls,
+    start_surprise,
+)
+from service.occupancy.roll_progress import RollCallProgress, Standing, progress_of_call
 from service.occupancy.stays import Activity, Leave, Placement, Stay
-from service.occupancy.tables import DirectedCheck, DirectedLook, PresenceCheck, PresenceProgress
-from service.occupancy.timeline import Observation, covered, debounce, empty, observe
-from service.occupancy.windows import local_day, nights_between
+from service.occupancy.tables import (
+    BedCheck,
+    BedLook,
+    DirectedCheck,
+    DirectedLook,
+    ExcuseTap,
+    PresenceCheck,
+    PresenceProgress,
+    Reverification,
+    RollCall,
+    RollCallDraw,
+    RollCallEntry,
+)
+from service.occupancy.timeline import Observation, covered, debounce, empty, observe, occupied
+from service.occupancy.windows import local_day, nights_between, windows_between
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -22,7 +57,12 @@ __all__ = [
     "REPORTABLE_COVERAGE",
     "Activity",
     "Answer",
+    "AskCause",
+    "BedCheck",
+    "BedLook",
     "BedNow",
+    "BedOutcome",
+    "BlindShare",
     "Board",
     "CheckKind",
     "CheckTime",
@@ -30,6 +70,10 @@ __all__ = [
     "DirectedCheckClosed",
     "DirectedLook",
     "DirectedState",
+    "DrawSealed",
+    "ExcuseTap",
+    "GivenLook",
+    "HandheldRefused",
     "InBedRateRow",
     "Leave",
     "Look",
@@ -37,6 +81,7 @@ __all__ = [
     "LookRefused",
     "LookResult",
     "Observation",
+    "OpenRollCall",
     "Place",
     "Placement",
     "PresenceBusy",
@@ -45,27 +90,54 @@ __all__ = [
     "PresenceProgress",
     "PresenceState",
     "Request",
+    "Reverification",
+    "RollCall",
+    "RollCallDraw",
+    "RollCallEntry",
+    "RollCallProgress",
+    "Scope",
+    "Standing",
     "Stay",
     "add_look",
+    "admission_opened_job",
     "admissions_with",
     "advance_job",
+    "bed_checks",
     "checks_of",
+    "commit_draw",
     "covered",
     "debounce",
     "directed_checks",
     "dirty_job",
+    "draws_of",
     "empty",
+    "escalated",
+    "excuse_taps",
     "find_checks",
     "in_bed_rate",
     "judged_upto",
     "local_day",
+    "looks_between",
     "looks_of",
     "nights_between",
     "observe",
+    "occupied",
+    "open_roll_calls",
     "place_of",
     "policy_of",
+    "progress_of_call",
+    "purge_handheld_job",
     "rate_of",
+    "recount",
+    "region_rate",
     "requests_with_state",
+    "roll_call_entries",
+    "roll_calls",
+    "start_surprise",
     "stays_of",
+    "target_of",
+    "unobserved_share",
+    "verify_recorded",
     "ward_board",
+    "windows_between",
 ]

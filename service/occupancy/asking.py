@@ -8,7 +8,7 @@ from datetime import datetime
 
 from service.facilities import PresencePolicy
 from service.occupancy.looks import Look, confirmed_absence, deciding_find
-from service.occupancy.outcome import ASKS_FOR_A_LOOK, CheckFacts, Outcome, PresenceState, judge
+from service.occupancy.outcome import AskCause, CheckFacts, Outcome, cause_of, judge
 from service.occupancy.stays import Stay
 
 
@@ -18,6 +18,7 @@ class OpenRequest:
 
     due_at: datetime
     deadline: datetime
+    cause: AskCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class JudgedCheck:
 
     facts: CheckFacts
     outcome: Outcome
-    cause: PresenceState | None
+    cause: AskCause | None
 
 
 def judge_in_order(
@@ -36,16 +37,26 @@ def judge_in_order(
     judged = []
     for facts in sorted(checks, key=lambda item: item.window.due_at):
         outcome = judge(facts, policy)
-        cause = outcome.state if outcome.state in ASKS_FOR_A_LOOK else None
+        cause = cause_of(outcome.state, policy)
         looked = any(look.due_at == facts.window.due_at for look in facts.looks)
-        if cause is not None and not looked and _is_open(earlier, facts, policy):
+        if cause is not None and not looked and _waits(earlier, cause, facts, policy):
             cause = None
         if cause is not None:
             outcome = judge(replace(facts, asked=True), policy)
         if cause is not None or looked:
-            earlier = OpenRequest(facts.window.due_at, facts.window.deadline)
+            earlier = OpenRequest(facts.window.due_at, facts.window.deadline, cause)
         judged.append(JudgedCheck(facts, outcome, cause))
     return tuple(judged)
+
+
+def _waits(earlier: OpenRequest | None, cause: AskCause, facts: CheckFacts, policy: PresencePolicy) -> bool:
+    """Whether the earlier request is answer enough. A roll call is asked at once, whatever else is open; and a bed
+    that was merely blind must not hold back a request about one that was seen."""
+    if facts.window.is_roll_call:
+        return False
+    if earlier is not None and earlier.cause is AskCause.BLIND_BED and cause is not AskCause.BLIND_BED:
+        return False
+    return _is_open(earlier, facts, policy)
 
 
 def _is_open(request: OpenRequest | None, facts: CheckFacts, policy: PresencePolicy) -> bool:

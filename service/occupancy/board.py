@@ -52,7 +52,8 @@ class Board:
 def ward_board(session: Session, ward: Ward, clock: Clock) -> Board:
     """The ward at the facility's event time. A bed not seen for longer than `max_gap` is unobserved."""
     facility = facility_by_id(session, ward.facility_id)
-    place, at = place_of(facility), watermark(facility, clock)
+    at = watermark(facility, clock)
+    place = place_of(facility, session, at)
     beds = beds_of_ward(session, ward.id)
     assigned = assigned_patients(session, [bed.id for bed in beds], at)
     records = admission_records(session, ward.facility_id, [item.admission_id for item in assigned.values()])

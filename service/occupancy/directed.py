@@ -20,6 +20,7 @@ from service.occupancy.errors import DirectedCheckClosed, LookRefused
 from service.occupancy.gather import place_of, stays_of
 from service.occupancy.looks import Look, LookMethod, LookResult
 from service.occupancy.repository import asked_ids, looks_on
+from service.occupancy.reverify import ask_again
 from service.occupancy.tables import DirectedCheck, DirectedLook
 from service.platform.jobs import enqueue
 
@@ -60,7 +61,8 @@ def requests_with_state(
 ) -> list[Request]:
     """The requests with their state at the facility's event time. `rows`: of this facility."""
     looks, asked = looks_on(session, rows), asked_ids(session, [row.id for row in rows])
-    place, now = place_of(facility), watermark(facility, clock)
+    now = watermark(facility, clock)
+    place = place_of(facility, session, now)
     records = admission_records(session, facility.id, {row.admission_id for row in rows})
     stays = {stay.admission_id: stay for stay in stays_of(session, place, records)}
     found = []
@@ -72,7 +74,9 @@ def requests_with_state(
         elif row.id not in asked:
             state = DirectedState.WITHDRAWN
         else:
-            state = DirectedState.OPEN if now < row.deadline_at else DirectedState.EXPIRED
+            # In a roll call somebody must answer soon; who did may go on to confirm an absence until the deadline.
+            until = row.deadline_at if own or row.respond_by is None else row.respond_by
+            state = DirectedState.OPEN if now < until else DirectedState.EXPIRED
         found.append(Request(row, stay.admission_no, state, own))
     return found
 
@@ -91,7 +95,7 @@ def add_look(session: Session, actor: Actor, request: DirectedCheck, answer: Ans
             message_zh="程序不能代替人员核查",
             remedy_zh="请以个人账号登录",
         )
-    looked_at = _time_of(facility, request, answer, clock)
+    looked_at = _time_of(facility, request, answer, role_at(actor, facility.id), clock)
     same = select(DirectedLook).where(
         DirectedLook.directed_check_id == request.id,
         DirectedLook.person_id == actor.id,
@@ -119,6 +123,7 @@ def add_look(session: Session, actor: Actor, request: DirectedCheck, answer: Ans
     )
     session.add(look)
     session.flush()
+    ask_again(session, place_of(facility, session, looked_at).policy, request, look)
     enqueue(
         session,
         "presence.dirty",
@@ -158,7 +163,8 @@ def role_at(actor: Actor, facility_id: str) -> str:
     return next((role.value for role in order if role in here), Role.VIEWER.value)
 
 
-def _time_of(facility: Facility, request: DirectedCheck, answer: Answer, clock: Clock) -> datetime:
+def _time_of(facility: Facility, request: DirectedCheck, answer: Answer, role: str, clock: Clock) -> datetime:
+    """When the person looked. After the deadline only an inspector may, to whom nobody's silence has gone."""
     now = watermark(facility, clock)
     if answer.looked_at is not None and facility.clock != "replay":
         raise LookRefused(
@@ -177,7 +183,7 @@ def _time_of(facility: Facility, request: DirectedCheck, answer: Answer, clock: 
             message_zh="时间早于检查时间，或晚于机构时钟",
             remedy_zh=f"请使用 {request.due_at.isoformat()} 至 {now.isoformat()} 之间的时间",
         )
-    if looked_at > request.deadline_at:
+    if looked_at > request.deadline_at and not (role == Role.INSPECTOR and request.escalated_at is not None):
         raise DirectedCheckClosed(
             f"the deadline was {request.deadline_at.isoformat()}",
             remedy="answer the next directed check: one is opened when the patient is missed again",

@@ -10,13 +10,23 @@ from pydantic import AwareDatetime
 
 from service.access import Actor, Permission, allow
 from service.admissions import admission_by_no, admission_records
-from service.facilities import Facility, facility_by_id, facility_for, ward, ward_by_id, watermark
+from service.facilities import (
+    CheckKind,
+    Facility,
+    facilities_readable,
+    facility_by_id,
+    facility_for,
+    ward,
+    ward_by_id,
+    watermark,
+)
 from service.kit.clock import Clock, utc
-from service.kit.errors import InvalidInput
+from service.kit.errors import InvalidInput, NotFound
 from service.kit.intervals import Interval
+from service.occupancy import hand_endpoints, roll_call_endpoints
 from service.occupancy.board import ward_board
 from service.occupancy.directed import Answer, DirectedState, add_look, requests_with_state
-from service.occupancy.in_bed_rate import in_bed_rate
+from service.occupancy.in_bed_rate import in_bed_rate, region_rate
 from service.occupancy.outcome import PresenceState
 from service.occupancy.repository import directed_checks, directed_readable_by, find_checks
 from service.occupancy.schemas import (
@@ -27,10 +37,13 @@ from service.occupancy.schemas import (
     LookIn,
     LookRecorded,
     PresenceCheckOut,
+    RegionRateAnswer,
 )
 from service.platform.http import ContextDep, ReadSession, WriteSession
 
 router = APIRouter(prefix="/api/v1", tags=["occupancy"])
+router.include_router(roll_call_endpoints.router)
+router.include_router(hand_endpoints.router)
 
 Reader = Annotated[Actor, allow(Permission.OCCUPANCY_READ)]
 FacilityCode = Annotated[str, Query(max_length=64, description="The facility's code.", examples=["demo"])]
@@ -71,6 +84,35 @@ def read_in_bed_rate(
     )
 
 
+@router.get("/regions/in-bed-rate", summary="In-bed rate of a region")
+def read_region_rate(
+    actor: Reader,
+    session: ReadSession,
+    context: ContextDep,
+    region: Annotated[str, Query(max_length=64, description="`facility.region` of the layouts.")] = "",
+    start: From = None,
+    to: To = None,
+    by: Annotated[str, Query(max_length=32, pattern=r"^$|^(day|hour)(,(day|hour))*$")] = "",
+) -> RegionRateAnswer:
+    """Over the region's facilities that the caller may read; every check counts alike."""
+    allowed = facilities_readable(session, actor.facilities(Permission.OCCUPANCY_READ))
+    found = [item for item in allowed if item.region == region] if region else []
+    if not found:
+        raise NotFound("no facility of this region", field="region", remedy="set facility.region in the layouts")
+    span = _span(found[0], context.clock, start, to)
+    splits = [part for part in dict.fromkeys(by.split(",")) if part]
+    ids = [item.id for item in found]
+    return RegionRateAnswer(
+        region=region,
+        facilities=[item.code for item in found],
+        from_=span.start,
+        to=span.end,
+        by=splits,
+        rows=[InBedRateOut.of(row) for row in region_rate(session, ids, span, splits)] if splits else [],
+        total=InBedRateOut.of(region_rate(session, ids, span)[0]),
+    )
+
+
 @router.get("/wards/{ward_id}/board", summary="The ward as it is now")
 def read_board(ward_id: Id, actor: Reader, session: ReadSession, context: ContextDep) -> BoardOut:
     """Each bed's state at the facility's event time, and what the last check said of its patient."""
@@ -88,6 +130,7 @@ def list_presence_checks(
     ward_code: WardCode = None,
     admission_no: Annotated[str | None, Query(max_length=64)] = None,
     state: PresenceState | None = None,
+    kind: Annotated[CheckKind | None, Query(description="`admission`: only if asked for.")] = None,
     start: From = None,
     to: To = None,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
@@ -103,6 +146,7 @@ def list_presence_checks(
         ward_id=ward_id,
         admission_id=admission_id,
         outcome=state.value if state is not None else None,
+        kind=kind,
         most=limit,
     )
     records = admission_records(session, place.id, {row.admission_id for row in rows})
@@ -118,11 +162,13 @@ def list_directed_checks(
     facility: FacilityCode,
     state: DirectedState | None = None,
     admission_no: Annotated[str | None, Query(max_length=64)] = None,
+    escalated: Annotated[bool, Query(description="Only those that went to an inspector.")] = False,
 ) -> list[DirectedCheckOut]:
     """The latest first. `state=open` are those that wait for an answer."""
     place = facility_for(session, actor, Permission.DIRECTED_READ, facility)
     admission_id = admission_by_no(session, place.id, admission_no).id if admission_no is not None else None
     rows = directed_checks(session, place.id, admission_id=admission_id)
+    rows = [row for row in rows if row.escalated_at is not None] if escalated else rows
     found = requests_with_state(session, place, rows, context.clock)
     return [DirectedCheckOut.of(item) for item in found if state is None or item.state is state]
 

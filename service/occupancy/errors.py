@@ -30,3 +30,21 @@ class PresenceBusy(WardwatchError):
     status = 503
     title_en = "Presence is being recomputed"
     title_zh = "在院状态正在重新计算"
+
+
+class DrawSealed(WardwatchError):
+    """The times of random roll calls that are still to come: nobody may see them."""
+
+    code = "draw-sealed"
+    status = 403
+    title_en = "The draw is sealed"
+    title_zh = "抽签结果尚未公开"
+
+
+class HandheldRefused(WardwatchError):
+    """A hand-held look without a good code, or with a picture that does not show what was claimed."""
+
+    code = "handheld-refused"
+    status = 422
+    title_en = "The hand-held look cannot be recorded"
+    title_zh = "无法记录手持核查"

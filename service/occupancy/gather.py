@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from service.admissions import FOREVER, AdmissionRecord, active_admissions
+from service.admissions import FOREVER, Admission, AdmissionRecord, active_admissions, admission_records
 from service.enrolment import exempt_patients, reference_since
-from service.facilities import Facility, PresencePolicy, beds_of_facility, policy_of, wards_of_facility
+from service.facilities import Bed, Facility, PresencePolicy, policy_book, policy_of, wards_of_facility
 from service.kit.intervals import Interval
 from service.occupancy.asking import OpenRequest
 from service.occupancy.looks import Look, LookResult
-from service.occupancy.outcome import CheckFacts
+from service.occupancy.outcome import AskCause, CheckFacts
 from service.occupancy.repository import asked_ids, looks_on, requests_between
 from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.tables import DirectedCheck
@@ -35,9 +35,19 @@ class Place:
     zone: ZoneInfo
 
 
-def place_of(facility: Facility) -> Place:
-    """The facility with its policy and its local time. Raises `InvalidInput` for a policy that is not valid."""
-    return Place(facility, policy_of(facility.policy), ZoneInfo(facility.timezone))
+def place_of(facility: Facility, session: Session | None = None, at: datetime | None = None) -> Place:
+    """The facility with its local time and the policy in force at `at` (its level's, with its own above it).
+
+    Without a session and an instant only what the facility sets itself stands above the defaults. Raises `InvalidInput`
+    for a policy that is not valid.
+    """
+    if session is None or at is None:
+        return Place(facility, policy_of(facility.policy), ZoneInfo(facility.timezone))
+    return Place(facility, policy_book(session, facility).at(at), ZoneInfo(facility.timezone))
+
+
+_FEW = 64
+"""Up to so many admissions, only what concerns them is read; for more, the whole facility at once is quicker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +70,19 @@ def gather(
     if not windows:
         return ()
     span = Interval(windows[0].span.start, max(window.span.end for window in windows))
-    records = active_admissions(session, place.facility.id, span)
+    few = only is not None and len(only) <= _FEW
+    records = (
+        _standing(session, place, only or (), span) if few else active_admissions(session, place.facility.id, span)
+    )
     stays = stays_of(session, place, records)
     due = [
-        (stay, [window for window in windows if is_due(stay, window, place.policy)])
-        for stay in stays
-        if only is None or stay.admission_id in only
+        (stay, _due_windows(stay, windows, place.policy)) for stay in stays if only is None or stay.admission_id in only
     ]
-    seen = _Seen.load(session, place, windows, due)
-    requests = _Requests.load(session, place, span)
+    seen = _Seen.load(session, place, windows, due, few=few)
+    requests = _Requests.load(session, place, span, only if few else None)
     late = _late_sightings(session, place, windows, due, requests.looks)
+    if few:
+        stays = (*stays, *_stays_of_patients(session, place, seen.recognised(), span))
     admitted = {window.due_at: _admitted(stays, window) for window in windows}
     return tuple(
         AdmissionChecks(
@@ -93,11 +106,50 @@ def gather(
     )
 
 
+def _due_windows(stay: Stay, windows: Sequence[Window], policy: PresencePolicy) -> list[Window]:
+    """The windows in which the stay is checked: one an instant, the facility's own check before a roll call."""
+    found: dict[datetime, Window] = {}
+    for window in sorted(windows, key=lambda item: (item.due_at, item.is_roll_call)):
+        if window.due_at not in found and is_due(stay, window, policy):
+            found[window.due_at] = window
+    return list(found.values())
+
+
+def _standing(session: Session, place: Place, ids: Collection[str], span: Interval) -> tuple[AdmissionRecord, ...]:
+    """Those of the admissions that were not cancelled and share an instant with `span`."""
+    query = select(Admission.id).where(col(Admission.id).in_(list(ids)), col(Admission.cancelled_at).is_(None))
+    standing = set(session.exec(query))
+    return tuple(
+        record
+        for record in admission_records(session, place.facility.id, standing)
+        if record.admitted_at < span.end and (record.discharged_at is None or record.discharged_at > span.start)
+    )
+
+
+def _stays_of_patients(session: Session, place: Place, patients: Collection[str], span: Interval) -> tuple[Stay, ...]:
+    """Stays of these patients at the time: enough to know whether a face is another inpatient's."""
+    query = select(Admission).where(
+        Admission.facility_id == place.facility.id,
+        col(Admission.patient_id).in_(list(patients)),
+        col(Admission.cancelled_at).is_(None),
+        col(Admission.admitted_at) < span.end,
+    )
+    return (
+        tuple(
+            Stay(row.id, row.admission_no, row.patient_id, row.category, row.admitted_at, row.discharged_at)
+            for row in session.exec(query)
+        )
+        if patients
+        else ()
+    )
+
+
 def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord]) -> tuple[Stay, ...]:
     """The admissions as checks see them."""
     facility_id = place.facility.id
+    records = tuple(records)
     wards = {ward.id: ward for ward in wards_of_facility(session, facility_id)}
-    beds = {bed.id: wards[bed.ward_id] for bed in beds_of_facility(session, facility_id)}
+    beds = {bed_id: wards[ward_id] for bed_id, ward_id in _beds(session, facility_id, records)}
     # Who was enrolled with another pack than the one that reads the pictures cannot be recognised: no judgement.
     since = reference_since(session, facility_id, pack_hash=reading_pack(session, facility_id))
     exempt = exempt_patients(session, facility_id)
@@ -121,6 +173,15 @@ def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord])
         )
         for record in records
     )
+
+
+def _beds(session: Session, facility_id: str, records: Sequence[AdmissionRecord]) -> Sequence[tuple[str, str]]:
+    """(bed id, ward id) of the facility's beds; for few records, of theirs only."""
+    query = select(Bed.id, Bed.ward_id).where(Bed.facility_id == facility_id)
+    if len(records) <= _FEW:
+        wanted = {stay.bed_id for record in records for stay in record.assignments}
+        query = select(Bed.id, Bed.ward_id).where(col(Bed.id).in_(wanted))
+    return session.exec(query).all()
 
 
 def _activity(record: AdmissionRecord, kind: str, away: Interval, place: Place) -> Activity:
@@ -148,9 +209,18 @@ class _Seen:
 
     @classmethod
     def load(
-        cls, session: Session, place: Place, windows: Sequence[Window], due: Sequence[tuple[Stay, list[Window]]]
+        cls,
+        session: Session,
+        place: Place,
+        windows: Sequence[Window],
+        due: Sequence[tuple[Stay, list[Window]]],
+        *,
+        few: bool,
     ) -> _Seen:
         seen = cls(place.policy, defaultdict(list), defaultdict(list))
+        if few:
+            seen.add_few(session, place, windows, due)
+            return seen
         for window in windows:
             for reading in readings(session, place.facility.id, None, [window.span]):
                 seen.by_bed[window.due_at, reading.bed_id].append(reading)
@@ -167,6 +237,31 @@ class _Seen:
             if beds:
                 seen.add_before(session, place, window, beds)
         return seen
+
+    def add_few(
+        self, session: Session, place: Place, windows: Sequence[Window], due: Sequence[tuple[Stay, list[Window]]]
+    ) -> None:
+        """Only these stays' beds and faces, read once over the whole time."""
+        facility_id, first = place.facility.id, windows[0].span.start
+        whole = Interval(first - place.policy.lookback, max(window.span.end for window in windows))
+        beds = {placement.bed_id for stay, wanted in due if wanted for placement in stay.placements_in(whole)}
+        found = readings(session, facility_id, beds, [whole]) if beds else ()
+        patients = {stay.patient_id for stay, wanted in due if wanted}
+        faces = sightings_of(session, facility_id, patients, [window.span for window in windows]) if patients else ()
+        for window in windows:
+            since = window.span.start - place.policy.lookback
+            for reading in found:
+                if since <= reading.captured_at <= window.span.end:
+                    self.by_bed[window.due_at, reading.bed_id].append(reading)
+            for face in faces:
+                if window.span.start <= face.at <= window.span.end:
+                    self.by_patient[window.due_at, face.patient_id].append(face)
+
+    def recognised(self) -> frozenset[str]:
+        """Everybody whose face was recognised, or whose the bed was thought to be."""
+        known = {r.recognised_patient_id for found in self.by_bed.values() for r in found}
+        known |= {r.expected_patient_id for found in self.by_bed.values() for r in found}
+        return frozenset(item for item in known if item is not None)
 
     def has_unidentified(self, window: Window, bed_id: str) -> bool:
         doubtful = (BedState.UNIDENTIFIED, BedState.OTHER_PERSON)
@@ -211,10 +306,10 @@ class _Requests:
     looks: dict[str, tuple[Look, ...]]
 
     @classmethod
-    def load(cls, session: Session, place: Place, span: Interval) -> _Requests:
+    def load(cls, session: Session, place: Place, span: Interval, only: Collection[str] | None) -> _Requests:
         # Only a request whose deadline reaches into the span can hold back another one.
-        reach = place.policy.directed_deadline + place.policy.window
-        found = tuple(requests_between(session, place.facility.id, Interval(span.start - reach, span.end)))
+        reach = place.policy.directed_deadline + max(place.policy.window, place.policy.respond)
+        found = tuple(requests_between(session, place.facility.id, Interval(span.start - reach, span.end), only))
         asked, looks = asked_ids(session, [item.id for item in found]), looks_on(session, found)
         by_admission: dict[str, list[DirectedCheck]] = defaultdict(list)
         for item in found:
@@ -225,7 +320,9 @@ class _Requests:
 
     def earlier(self, stay: Stay, first: Window) -> OpenRequest | None:
         before = [item for item in self.requests.get(stay.admission_id, ()) if item.due_at < first.due_at]
-        return OpenRequest(before[-1].due_at, before[-1].deadline_at) if before else None
+        if not before:
+            return None
+        return OpenRequest(before[-1].due_at, before[-1].deadline_at, AskCause(before[-1].cause))
 
 
 def _late_sightings(

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from service.facilities import facility_by_id
+from service.facilities import Facility, facility_by_id, policy_book
 from service.kit.intervals import Interval
+from service.occupancy.counts import counted
 from service.occupancy.outcome import PresenceState
 from service.occupancy.rate_arithmetic import InBedRateRow, rate_of
-from service.occupancy.repository import outcome_counts
 
 
 def in_bed_rate(
@@ -25,23 +25,46 @@ def in_bed_rate(
     facility = facility_by_id(session, facility_id)
     zone = ZoneInfo(facility.timezone)
     groups: dict[tuple[str, str, int], Counter[PresenceState]] = defaultdict(Counter)
-    for ward, due_at, outcome, number in outcome_counts(session, facility_id, ward_id, interval):
-        local = due_at.astimezone(zone)
-        key = (
-            (ward or "") if "ward" in by else "",
-            local.date().isoformat() if "day" in by else "",
-            local.hour if "hour" in by else -1,
-        )
-        groups[key][PresenceState(outcome)] += number
+    for ward, day, hour, outcome, number in counted(session, facility_id, ward_id, interval, zone, by):
+        groups[ward, day, hour][PresenceState(outcome)] += number
+    target = target_of(session, facility, interval)
     if not by:
         groups.setdefault(("", "", -1), Counter())
     return tuple(
         rate_of(
             counts,
-            target=facility.target_in_bed_rate,
+            target=target,
             ward_id=(ward or None) if "ward" in by else ward_id,
             day=day or None,
             hour=hour if hour >= 0 else None,
         )
         for (ward, day, hour), counts in sorted(groups.items())
+    )
+
+
+def target_of(session: Session, facility: Facility, interval: Interval) -> float:
+    """The target line for `interval`: what the policy in force at its end sets, else what the facility was given."""
+    set_by_policy = policy_book(session, facility).at(interval.end).target
+    return facility.target_in_bed_rate if set_by_policy is None else set_by_policy
+
+
+def region_rate(
+    session: Session, facility_ids: Collection[str], interval: Interval, by: Collection[str] = ()
+) -> tuple[InBedRateRow, ...]:
+    """As `in_bed_rate` over several facilities: every check counts alike, each on its own facility's clock.
+
+    Wards are not split here. The target is the highest among the facilities: a region meets it only where each would.
+    """
+    split = [part for part in by if part != "ward"]
+    groups: dict[tuple[str, int], Counter[PresenceState]] = defaultdict(Counter)
+    targets = []
+    for facility_id in facility_ids:
+        for row in in_bed_rate(session, facility_id, None, interval, split):
+            groups[row.day or "", -1 if row.hour is None else row.hour].update(row.states())
+            targets.append(row.target)
+    if not split:
+        groups.setdefault(("", -1), Counter())
+    return tuple(
+        rate_of(counts, target=max(targets, default=0.0), day=day or None, hour=hour if hour >= 0 else None)
+        for (day, hour), counts in sorted(groups.items())
     )

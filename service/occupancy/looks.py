@@ -28,6 +28,7 @@ class LookMethod(StrEnum):
     WRISTBAND = "wristband"
     ID_CARD = "id_card"
     WARD_SEARCH = "ward_search"
+    HANDHELD = "handheld"
 
 
 INSPECTOR = "inspector"

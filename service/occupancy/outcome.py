@@ -36,8 +36,29 @@ class PresenceState(StrEnum):
     UNOBSERVED = "unobserved"
 
 
-ASKS_FOR_A_LOOK = frozenset({PresenceState.NOT_SEEN, PresenceState.BED_EMPTY, PresenceState.IMPOSTOR_SUSPECTED})
-"""States after which people are asked to look for the patient."""
+class AskCause(StrEnum):
+    """Why people are asked to look for a patient."""
+
+    NOT_SEEN = "not_seen"
+    BED_EMPTY = "bed_empty"
+    IMPOSTOR_SUSPECTED = "impostor_suspected"
+    BLIND_BED = "blind_bed"
+    ADMISSION = "admission"
+
+
+_ASKED_AFTER = {
+    PresenceState.NOT_SEEN: AskCause.NOT_SEEN,
+    PresenceState.BED_EMPTY: AskCause.BED_EMPTY,
+    PresenceState.IMPOSTOR_SUSPECTED: AskCause.IMPOSTOR_SUSPECTED,
+    PresenceState.UNOBSERVED: AskCause.BLIND_BED,
+}
+
+
+def cause_of(state: PresenceState, policy: PresencePolicy) -> AskCause | None:
+    """Why this state has people asked to look, if it has. What no camera saw is checked by hand."""
+    if state is PresenceState.UNOBSERVED and not policy.hand_check_blind:
+        return None
+    return _ASKED_AFTER.get(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +172,10 @@ def _verified(facts: CheckFacts, _looks: Sequence[Look], policy: PresencePolicy)
 
 
 def _found(facts: CheckFacts, own: Sequence[Look], _policy: PresencePolicy) -> Outcome | None:
-    span = facts.window.span
+    # Whoever answers a roll call too late may have fetched the patient meanwhile.
+    span, in_time = facts.window.span, facts.window.answer_by
     meanwhile = [look for look in facts.looks if look not in own and span.start <= look.looked_at <= span.end]
-    find = deciding_find(own) or deciding_find(meanwhile)
+    find = deciding_find([look for look in own if look.looked_at <= in_time]) or deciding_find(meanwhile)
     if find is None:
         return None
     details = OutcomeDetails(look_ids=(find.look_id,))
@@ -248,7 +270,8 @@ def _answers(look: Look, window: Window) -> bool:
 
 
 def _is_unanswered(facts: CheckFacts, own: Sequence[Look]) -> bool:
-    return facts.asked and not own and facts.watermark >= facts.window.deadline
+    in_time = facts.window.answer_by
+    return facts.asked and not any(look.looked_at <= in_time for look in own) and facts.watermark >= in_time
 
 
 def _says_carer(own: Sequence[Look]) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -15,13 +16,19 @@ from sqlmodel import Session, col
 from service.facilities import Facility, facility_by_id, watermark
 from service.kit.clock import Clock, parse_instant
 from service.kit.intervals import Interval
+from service.occupancy.admission_checks import judge_admissions
 from service.occupancy.asking import JudgedCheck, judge_in_order
+from service.occupancy.bed_checks import JudgedBed, judge_beds, record_beds
+from service.occupancy.due import Book, book_of, due_between
 from service.occupancy.errors import PresenceBusy
-from service.occupancy.gather import Place, gather, place_of
+from service.occupancy.escalation import escalate
+from service.occupancy.gather import Place, gather
 from service.occupancy.record import Changes, record
-from service.occupancy.repository import looks_on, progress_of, requests_expiring
+from service.occupancy.repository import admissions_touched, looks_on, progress_of, requests_expiring
+from service.occupancy.retention import close_discharged
+from service.occupancy.roll_calls import close_calls, open_calls
 from service.occupancy.tables import PresenceProgress
-from service.occupancy.windows import Window, windows_between
+from service.occupancy.windows import Window
 from service.platform.context import Context
 from service.platform.jobs import enqueue
 from service.platform.metrics import histogram
@@ -31,42 +38,88 @@ _ATTEMPTS = 8
 _STEP = timedelta(hours=24)
 _AFTER_PRESENCE = 120
 """Rules run when presence has settled."""
+_FEW_TOUCHED = 50
+"""Up to so many admissions, only they are screened again."""
 
 recompute_seconds = histogram("presence_recompute_seconds", "Judging the checks of one facility, one step", ())
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """Windows to judge, for these admissions only if given; and how far everything is judged when it is done."""
+class Touched:
+    """What a change of facts concerns: these beds and these admissions; nothing named means the whole facility."""
 
+    bed_ids: frozenset[str] = frozenset()
+    admission_ids: frozenset[str] = frozenset()
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is named."""
+        return not self.bed_ids and not self.admission_ids
+
+    @classmethod
+    def of(cls, payload: dict[str, Any]) -> Touched:
+        """What a job's payload names."""
+        one = payload.get("admission_id")
+        admissions = {str(item) for item in payload.get("admission_ids") or ()} | ({str(one)} if one else set())
+        return cls(frozenset(str(item) for item in payload.get("bed_ids") or ()), frozenset(admissions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Windows to judge under one policy, for these admissions and beds only if given (None: all); and how far
+    everything is judged when it is done."""
+
+    place: Place
     windows: tuple[Window, ...]
     only: frozenset[str] | None = None
+    beds: frozenset[str] | None = None
     covers: Interval | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    checks: Sequence[JudgedCheck] = ()
+    beds: Sequence[JudgedBed] = field(default=())
+
+
 def dirty_job(context: Context, payload: dict[str, Any]) -> None:
-    """Job `presence.dirty` {facility_id, from, to, admission_id?}: facts of that time changed."""
+    """Job `presence.dirty` {facility_id, from, to, bed_ids?, admission_ids?}: facts of that time changed; with beds or
+    admissions named, only theirs."""
     changed = Interval(parse_instant(payload["from"], field="from"), parse_instant(payload["to"], field="to"))
-    admission_id = payload.get("admission_id")
-    only = frozenset({str(admission_id)}) if admission_id else None
+    touched = Touched.of(payload)
     facility_id = str(payload["facility_id"])
     for part in _days(changed):
-        _run(context, facility_id, partial(_affected, part, only))
-    _catch_up(context, facility_id)
+        _run(context, facility_id, partial(_affected, part, touched))
+    if touched.everything:
+        _after(context, facility_id)
+    else:  # what time alone makes due, the next tick does
+        with context.database.reading() as session:
+            upto = judged_upto(facility_by_id(session, facility_id), context.clock)
+        if upto is not None:
+            judge_admissions(context, facility_id, upto)
 
 
 def advance_job(context: Context, payload: dict[str, Any]) -> None:
     """Job `presence.advance` {facility_id}: event time has moved on."""
-    _catch_up(context, str(payload["facility_id"]))
+    _after(context, str(payload["facility_id"]))
 
 
-def _catch_up(context: Context, facility_id: str) -> None:
-    """Judges what has fallen due and is not judged yet, a day at a time: a long way takes several transactions."""
+def _after(context: Context, facility_id: str) -> None:
+    """Roll calls that are due are opened, what has fallen due is judged, a day at a time (a long way takes several
+    transactions), and what has run out is closed."""
+    with context.database.reading() as session:
+        upto = judged_upto(facility_by_id(session, facility_id), context.clock)
+    if upto is None:
+        return
+    open_calls(context, facility_id, upto)
     while _run(context, facility_id, _next_step):
         pass
+    judge_admissions(context, facility_id, upto)
+    escalate(context, facility_id, upto)
+    close_calls(context, facility_id, upto)
 
 
-Plan = Callable[[Session, Place, datetime], Sequence[_Step]]
+Plan = Callable[[Session, Book, datetime], Sequence[_Step]]
 
 
 def _run(context: Context, facility_id: str, plan: Plan) -> bool:
@@ -82,13 +135,13 @@ def _run(context: Context, facility_id: str, plan: Plan) -> bool:
             upto = judged_upto(facility, context.clock)
             if upto is None:
                 return False
-            place = place_of(facility)
+            book = book_of(session, facility)
             revision = progress_of(session, facility_id).revision
-            steps = plan(session, place, upto)
-            judged = [_judge(session, place, step, upto) for step in steps]
+            steps = plan(session, book, upto)
+            judged = [_judge(session, step, upto) for step in steps]
         if not steps:
             return False
-        if _write(context, place, revision, steps, judged):
+        if _write(context, facility_id, revision, steps, judged):
             recompute_seconds.observe(time.perf_counter() - started)
             return True
     raise PresenceBusy("other recomputations came in between", remedy="it is tried again by itself")
@@ -106,36 +159,47 @@ def judged_upto(facility: Facility, clock: Clock) -> datetime | None:
     return now if facility.clock == "replay" else now.replace(second=0, microsecond=0)
 
 
-def _judge(session: Session, place: Place, step: _Step, upto: datetime) -> list[JudgedCheck]:
+def _judge(session: Session, step: _Step, upto: datetime) -> _Judged:
     found: list[JudgedCheck] = []
-    for admission in gather(session, place, step.windows, upto, step.only):
-        found += judge_in_order(admission.checks, place.policy, earlier=admission.earlier)
-    return found
+    if step.only is None or step.only:
+        for admission in gather(session, step.place, step.windows, upto, step.only):
+            found += judge_in_order(admission.checks, step.place.policy, earlier=admission.earlier)
+    beds = () if step.beds is not None and not step.beds else judge_beds(session, step.place, step.windows, step.beds)
+    return _Judged(found, beds)
 
 
 def _write(
-    context: Context, place: Place, revision: int, steps: Sequence[_Step], judged: Sequence[Sequence[JudgedCheck]]
+    context: Context, facility_id: str, revision: int, steps: Sequence[_Step], judged: Sequence[_Judged]
 ) -> bool:
     now = context.clock.now()
-    facility_id = place.facility.id
     with context.database.transaction() as session:
         if not _claim(session, facility_id, revision):
             return False
-        changes = Changes()
-        for step, checks in zip(steps, judged, strict=True):
-            changes += record(session, place, step.windows, checks, only=step.only, now=now)
+        changes, beds_changed, everything = Changes(), False, False
+        for step, found in zip(steps, judged, strict=True):
+            if step.only is None or step.only:
+                made = record(session, step.place, step.windows, found.checks, only=step.only, now=now)
+                everything |= bool(made) and step.only is None
+                changes += made
+            if step.beds is None or step.beds:
+                beds_changed |= record_beds(session, step.place, step.windows, found.beds, only=step.beds, now=now)
             if step.covers is not None:
                 _extend(progress_of(session, facility_id), step.covers)
-        if changes:
-            enqueue(
-                session,
-                "screening.run",
-                {"facility_id": facility_id},
-                now=now,
-                dedupe_key=f"screening.run:{facility_id}",
-                priority=_AFTER_PRESENCE,
-            )
+                close_discharged(session, facility_id, step.covers.end)
+        if changes or beds_changed:
+            few = () if everything or beds_changed else changes.admissions
+            _screen(session, facility_id, few, now)
     return True
+
+
+def _screen(session: Session, facility_id: str, admissions: Collection[str], now: datetime) -> None:
+    """Has the rules run: over these admissions, or over everything when they are many or none is named."""
+    payload: dict[str, Any] = {"facility_id": facility_id}
+    key = f"screening.run:{facility_id}"
+    if admissions and len(admissions) <= _FEW_TOUCHED:
+        payload["admission_ids"] = sorted(admissions)
+        key += ":" + hashlib.sha256(" ".join(payload["admission_ids"]).encode()).hexdigest()[:32]
+    enqueue(session, "screening.run", payload, now=now, dedupe_key=key, priority=_AFTER_PRESENCE)
 
 
 def _claim(session: Session, facility_id: str, revision: int) -> bool:
@@ -156,49 +220,52 @@ def _extend(progress: PresenceProgress, covers: Interval) -> None:
     progress.computed_to = max(progress.computed_to or covers.end, covers.end)
 
 
-def _next_step(session: Session, place: Place, upto: datetime) -> Sequence[_Step]:
+def _next_step(session: Session, book: Book, upto: datetime) -> Sequence[_Step]:
     """The next day of checks that are due and not judged; with it, the requests whose deadline passed in that time."""
-    start = _begins(session, place)
-    progress = progress_of(session, place.facility.id)
+    start = _begins(session, book.facility)
+    progress = progress_of(session, book.facility.id)
     if start is None or start > upto:
         return ()
     if progress.computed_from is None or progress.computed_to is None:
-        return (_covering(place, Interval(start, min(upto, start + _STEP))),)
+        return _covering(session, book, Interval(start, min(upto, start + _STEP)))
     if start < progress.computed_from:
-        return (_covering(place, Interval(max(start, progress.computed_from - _STEP), progress.computed_from)),)
+        before = Interval(max(start, progress.computed_from - _STEP), progress.computed_from)
+        return _covering(session, book, before)
     if progress.computed_to >= upto:
         return ()
     span = Interval(progress.computed_to, min(upto, progress.computed_to + _STEP))
-    return (_covering(place, span), *_expired(session, place, span))
+    return (*_covering(session, book, span), *_expired(session, book, span))
 
 
-def _begins(session: Session, place: Place) -> datetime | None:
+def _begins(session: Session, facility: Facility) -> datetime | None:
     """Where judging begins: with the first picture, or when a live facility was set up. Nothing is said of before."""
-    first = first_captured_at(session, place.facility.id)
-    if place.facility.clock == "replay":
+    first = first_captured_at(session, facility.id)
+    if facility.clock == "replay":
         return first
-    return min(first, place.facility.created_at) if first is not None else place.facility.created_at
+    return min(first, facility.created_at) if first is not None else facility.created_at
 
 
-def _covering(place: Place, span: Interval) -> _Step:
-    return _Step(windows_between(place.policy, place.zone, span), covers=span)
+def _covering(session: Session, book: Book, span: Interval) -> tuple[_Step, ...]:
+    steps = [_Step(batch.place, batch.windows) for batch in due_between(session, book, span)]
+    return (*steps, _Step(book.at(span.end), (), frozenset(), frozenset(), covers=span))
 
 
-def _expired(session: Session, place: Place, span: Interval) -> list[_Step]:
+def _expired(session: Session, book: Book, span: Interval) -> list[_Step]:
     """Checks whose request to look ran out in `span`: an unanswered one is judged again."""
     by_due: dict[datetime, set[str]] = {}
-    for request in requests_expiring(session, place.facility.id, span):
+    for request in requests_expiring(session, book.facility.id, span):
         by_due.setdefault(request.due_at, set()).add(request.admission_id)
-    return _targeted(place, by_due)
+    return _targeted(session, book, by_due)
 
 
-def _targeted(place: Place, by_due: dict[datetime, set[str]]) -> list[_Step]:
+def _targeted(session: Session, book: Book, by_due: dict[datetime, set[str]]) -> list[_Step]:
     steps = []
     for due_at, admissions in sorted(by_due.items()):
-        around = Interval(due_at, due_at + place.policy.window)
-        windows = tuple(w for w in windows_between(place.policy, place.zone, around) if w.due_at == due_at)
-        if windows:
-            steps.append(_Step(windows, frozenset(admissions)))
+        around = Interval(due_at, due_at + book.at(due_at).policy.window)
+        for batch in due_between(session, book, around):
+            windows = tuple(window for window in batch.windows if window.due_at == due_at)
+            if windows:
+                steps.append(_Step(batch.place, windows, frozenset(admissions), frozenset()))
     return steps
 
 
@@ -213,36 +280,44 @@ def _days(span: Interval) -> Iterator[Interval]:
         at = end
 
 
-def _affected(
-    changed: Interval, only: Collection[str] | None, session: Session, place: Place, upto: datetime
-) -> Sequence[_Step]:
+def _affected(changed: Interval, touched: Touched, session: Session, book: Book, upto: datetime) -> Sequence[_Step]:
     """The judged checks that facts of `changed` may change: their window or the time before it touches it, or people
     looked for the patient then."""
-    progress = progress_of(session, place.facility.id)
+    facility_id = book.facility.id
+    progress = progress_of(session, facility_id)
     if progress.computed_from is None or progress.computed_to is None:
         return ()
-    policy = place.policy
+    policy = book.at(changed.end).policy
     start = max(changed.start, progress.computed_from)
     end = min(changed.end + policy.lookback + policy.window, progress.computed_to, upto)
     if start > end:
         return ()
-    windows = windows_between(policy, place.zone, Interval(start, end))
-    windows = tuple(window for window in windows if window.due_at - policy.lookback <= changed.end)
-    chosen = frozenset(only) if only is not None else None
-    steps = [_Step(windows, chosen)] if windows else []
-    if only is None:
-        steps += _targeted(place, _looked_for(session, place, changed, {window.due_at for window in windows}))
-    return steps
+    only = beds = None
+    if not touched.everything:
+        reach = Interval(changed.start, end)
+        only = touched.admission_ids | admissions_touched(session, facility_id, touched.bed_ids, changed, reach)
+        beds = touched.bed_ids
+    steps: list[_Step] = []
+    seen: set[datetime] = set()
+    for batch in due_between(session, book, Interval(start, end)):
+        windows = tuple(window for window in batch.windows if window.due_at - policy.lookback <= changed.end)
+        seen.update(window.due_at for window in windows)
+        if windows:
+            steps.append(_Step(batch.place, windows, only, beds))
+    by_due = _looked_for(session, book, changed, seen)
+    if only is not None:
+        by_due = {due_at: ids & only for due_at, ids in by_due.items() if ids & only}
+    return [*steps, *_targeted(session, book, by_due)]
 
 
 def _looked_for(
-    session: Session, place: Place, changed: Interval, already: Collection[datetime]
+    session: Session, book: Book, changed: Interval, already: Collection[datetime]
 ) -> dict[datetime, set[str]]:
     """Checks whose looks may be contradicted by a face seen in `changed`, after the window."""
-    reach = place.policy.directed_deadline
+    reach = book.at(changed.end).policy.directed_deadline
     requests = [
         item
-        for item in requests_expiring(session, place.facility.id, Interval(changed.start, changed.end + reach))
+        for item in requests_expiring(session, book.facility.id, Interval(changed.start, changed.end + reach))
         if item.due_at not in already and item.opened_at <= changed.end
     ]
     looks = looks_on(session, requests)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,26 +14,13 @@ from sqlmodel import Session, col
 from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.occupancy.asking import JudgedCheck
+from service.occupancy.counts import Cell, apply, cell_of
 from service.occupancy.gather import Place
-from service.occupancy.outcome import PresenceState
 from service.occupancy.repository import checks_due, requests_between
+from service.occupancy.retention import SETTLED, release_settled
 from service.occupancy.tables import DirectedCheck, PresenceCheck
 from service.occupancy.windows import Window
 from service.sightings import hold_frames
-
-SETTLED = frozenset(
-    {
-        PresenceState.PRESENT_VERIFIED,
-        PresenceState.PRESENT_ALTERNATIVE,
-        PresenceState.ON_LEAVE,
-        PresenceState.OFF_WARD,
-        PresenceState.IN_GRACE,
-        PresenceState.EXEMPT,
-        PresenceState.NO_REFERENCE,
-        PresenceState.UNOBSERVED,
-    }
-)
-"""States that leave no question open: their pictures are kept for the ordinary term."""
 
 _COMPARED = (
     "ward_id",
@@ -51,17 +39,23 @@ _COMPARED = (
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """How many checks appeared, changed and went."""
+    """How many checks appeared, changed and went, and of which admissions."""
 
     added: int = 0
     changed: int = 0
     removed: int = 0
+    admissions: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
 
     def __add__(self, other: Changes) -> Changes:
-        return Changes(self.added + other.added, self.changed + other.changed, self.removed + other.removed)
+        return Changes(
+            self.added + other.added,
+            self.changed + other.changed,
+            self.removed + other.removed,
+            self.admissions | other.admissions,
+        )
 
 
 def record(
@@ -84,22 +78,38 @@ def record(
         old = {key: row for key, row in old.items() if key[0] in only}
     added: list[dict[str, Any]] = []
     changed: list[dict[str, Any]] = []
+    counts: Counter[Cell] = Counter()
+    closed: set[str] = set()
     for item in judged:
         values = _values(place, item, requests)
         row = old.pop((item.facts.stay.admission_id, item.facts.window.due_at), None)
         if row is None:
             added.append({**values, "id": new_id(), "computed_at": now})
+            counts[_cell(place, values)] += 1
         elif any(getattr(row, name) != values[name] for name in _COMPARED):
             changed.append({**values, "id": row.id, "computed_at": now})
+            counts[_cell(place, values)] += 1
+            counts[cell_of(row.due_at, row.ward_id, row.outcome, place.zone)] -= 1
+            if row.outcome not in SETTLED and item.outcome.state in SETTLED:
+                closed.update(row.reading_ids)
     if added:
         session.execute(insert(PresenceCheck), added, execution_options={"render_nulls": True})
     if changed:
         session.execute(update(PresenceCheck), changed)
     for row in old.values():
         session.execute(delete(PresenceCheck).where(col(PresenceCheck.id) == row.id))
+        counts[cell_of(row.due_at, row.ward_id, row.outcome, place.zone)] -= 1
+        closed.update(row.reading_ids)
+    apply(session, facility_id, counts)
+    release_settled(session, facility_id, closed, due)
     open_questions = (item for item in judged if item.outcome.state not in SETTLED)
     hold_frames(session, {reading_id for item in open_questions for reading_id in item.outcome.reading_ids})
-    return Changes(len(added), len(changed), len(old))
+    touched = {str(values["admission_id"]) for values in (*added, *changed)} | {key[0] for key in old}
+    return Changes(len(added), len(changed), len(old), frozenset(touched))
+
+
+def _cell(place: Place, values: dict[str, Any]) -> Cell:
+    return cell_of(values["due_at"], values["ward_id"], values["outcome"], place.zone)
 
 
 def _values(place: Place, item: JudgedCheck, requests: dict[tuple[str, datetime], str]) -> dict[str, Any]:
@@ -149,6 +159,7 @@ def _record_requests(
                 due_at=window.due_at,
                 cause=item.cause.value,
                 deadline_at=window.deadline,
+                respond_by=window.respond_by,
                 opened_at=window.span.end,
                 recorded_at=now,
             )

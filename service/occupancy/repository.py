@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from service.access import Actor, Permission
+from service.admissions import Admission, BedAssignment
+from service.facilities import CheckKind
 from service.kit.errors import NotFound
 from service.kit.intervals import Interval
 from service.occupancy.looks import Look, LookMethod, LookResult
 from service.occupancy.tables import DirectedCheck, DirectedLook, PresenceCheck, PresenceProgress
+from service.sightings import readings
 
 _CHUNK = 500
 T = TypeVar("T")
@@ -25,9 +28,12 @@ def checks_due(
 ) -> Sequence[PresenceCheck]:
     """The recorded checks due at these instants; of these admissions, if given."""
     found: list[PresenceCheck] = []
-    for instants in _chunks(due):
+    for instants in chunks(due):
+        # The bed check of an admission is judged by itself.
         query = select(PresenceCheck).where(
-            PresenceCheck.facility_id == facility_id, col(PresenceCheck.due_at).in_(instants)
+            PresenceCheck.facility_id == facility_id,
+            col(PresenceCheck.due_at).in_(instants),
+            PresenceCheck.kind != CheckKind.ADMISSION.value,
         )
         if admission_ids is not None and len(admission_ids) <= _CHUNK:
             query = query.where(col(PresenceCheck.admission_id).in_(list(admission_ids)))
@@ -41,7 +47,7 @@ def checks_of(session: Session, facility_id: str, admission_ids: Collection[str]
     if admission_ids is None:
         return session.exec(query.order_by(col(PresenceCheck.due_at))).all()
     found: list[PresenceCheck] = []
-    for chosen in _chunks(admission_ids):
+    for chosen in chunks(admission_ids):
         found += session.exec(query.where(col(PresenceCheck.admission_id).in_(chosen)))
     return sorted(found, key=lambda check: check.due_at)
 
@@ -62,6 +68,7 @@ def find_checks(
     ward_id: str | None = None,
     admission_id: str | None = None,
     outcome: str | None = None,
+    kind: CheckKind | None = None,
     most: int = 1000,
 ) -> Sequence[PresenceCheck]:
     """The checks due in `interval`, in order of time."""
@@ -76,33 +83,23 @@ def find_checks(
         query = query.where(PresenceCheck.admission_id == admission_id)
     if outcome is not None:
         query = query.where(PresenceCheck.outcome == outcome)
+    # An admission's bed check stands among the others only when it is asked for.
+    is_admission = col(PresenceCheck.kind) == CheckKind.ADMISSION.value
+    query = query.where(~is_admission if kind is None else col(PresenceCheck.kind) == kind.value)
     return session.exec(query.order_by(col(PresenceCheck.due_at), col(PresenceCheck.id)).limit(most)).all()
-
-
-def outcome_counts(
-    session: Session, facility_id: str, ward_id: str | None, interval: Interval
-) -> Iterator[tuple[str | None, datetime, str, int]]:
-    """(ward, due instant, outcome, number of checks), counted by the database."""
-    query = select_columns(
-        col(PresenceCheck.ward_id), col(PresenceCheck.due_at), col(PresenceCheck.outcome), func.count()
-    ).where(
-        col(PresenceCheck.facility_id) == facility_id,
-        col(PresenceCheck.due_at) >= interval.start,
-        col(PresenceCheck.due_at) < interval.end,
-    )
-    if ward_id is not None:
-        query = query.where(col(PresenceCheck.ward_id) == ward_id)
-    grouped = query.group_by(col(PresenceCheck.ward_id), col(PresenceCheck.due_at), col(PresenceCheck.outcome))
-    yield from session.execute(grouped)
 
 
 def last_checks(session: Session, admission_ids: Collection[str], upto: datetime) -> dict[str, PresenceCheck]:
     """Admission id -> its latest check due at `upto` at the latest."""
     latest: dict[str, PresenceCheck] = {}
-    for chosen in _chunks(admission_ids):
+    for chosen in chunks(admission_ids):
         newest = (
             select_columns(col(PresenceCheck.admission_id), func.max(PresenceCheck.due_at).label("due_at"))
-            .where(col(PresenceCheck.admission_id).in_(chosen), col(PresenceCheck.due_at) <= upto)
+            .where(
+                col(PresenceCheck.admission_id).in_(chosen),
+                col(PresenceCheck.due_at) <= upto,
+                col(PresenceCheck.kind) != CheckKind.ADMISSION.value,
+            )
             .group_by(col(PresenceCheck.admission_id))
             .subquery()
         )
@@ -114,22 +111,30 @@ def last_checks(session: Session, admission_ids: Collection[str], upto: datetime
     return latest
 
 
-def requests_between(session: Session, facility_id: str, due: Interval) -> Sequence[DirectedCheck]:
-    """Requests to look whose checks were due in [start, end]."""
+def requests_between(
+    session: Session, facility_id: str, due: Interval, admission_ids: Collection[str] | None = None
+) -> Sequence[DirectedCheck]:
+    """Requests to look whose checks were due in [start, end]; of these admissions, if given."""
     query = select(DirectedCheck).where(
         DirectedCheck.facility_id == facility_id,
         col(DirectedCheck.due_at) >= due.start,
         col(DirectedCheck.due_at) <= due.end,
     )
+    if admission_ids is not None and len(admission_ids) <= _CHUNK:
+        query = query.where(col(DirectedCheck.admission_id).in_(list(admission_ids)))
     return session.exec(query.order_by(col(DirectedCheck.due_at), col(DirectedCheck.id))).all()
 
 
 def requests_expiring(session: Session, facility_id: str, span: Interval) -> Sequence[DirectedCheck]:
-    """Requests to look whose deadline lies in [start, end]."""
+    """Requests to look of which a deadline lies in [start, end]: the last one, or the one to respond by."""
+    last = and_(col(DirectedCheck.deadline_at) >= span.start, col(DirectedCheck.deadline_at) <= span.end)
+    first = and_(col(DirectedCheck.respond_by) >= span.start, col(DirectedCheck.respond_by) <= span.end)
     query = select(DirectedCheck).where(
         DirectedCheck.facility_id == facility_id,
+        # The index's column; nobody is given longer than three days.
         col(DirectedCheck.deadline_at) >= span.start,
-        col(DirectedCheck.deadline_at) <= span.end,
+        col(DirectedCheck.deadline_at) <= span.end + timedelta(days=4),
+        or_(last, first),
     )
     return session.exec(query).all()
 
@@ -138,17 +143,17 @@ def looks_on(session: Session, requests: Iterable[DirectedCheck]) -> dict[str, t
     """Admission id -> the looks at these requests, in order of time."""
     by_id = {request.id: request for request in requests}
     found: dict[str, list[Look]] = {}
-    for chosen in _chunks(by_id):
+    for chosen in chunks(by_id):
         for row in session.exec(select(DirectedLook).where(col(DirectedLook.directed_check_id).in_(chosen))):
             request = by_id[row.directed_check_id]
-            found.setdefault(request.admission_id, []).append(_look(row, request))
+            found.setdefault(request.admission_id, []).append(look_of(row, request))
     return {key: tuple(sorted(looks, key=lambda look: (look.looked_at, look.look_id))) for key, looks in found.items()}
 
 
 def looks_of(session: Session, facility_id: str, admission_ids: Collection[str]) -> dict[str, tuple[Look, ...]]:
     """Admission id -> every look at its patient."""
     requests: list[DirectedCheck] = []
-    for chosen in _chunks(admission_ids):
+    for chosen in chunks(admission_ids):
         query = select(DirectedCheck).where(
             DirectedCheck.facility_id == facility_id, col(DirectedCheck.admission_id).in_(chosen)
         )
@@ -173,10 +178,45 @@ def directed_readable_by(session: Session, actor: Actor, permission: Permission,
     return found
 
 
+def admissions_touched(
+    session: Session, facility_id: str, bed_ids: Collection[str], changed: Interval, reach: Interval
+) -> frozenset[str]:
+    """The admissions that readings of these beds in `changed` may concern: those who had a bed at some time of
+    `reach`, and those of patients who were recognised in one in `changed`."""
+    if not bed_ids:
+        return frozenset()
+    found: set[str] = set()
+    held = (
+        select(BedAssignment.admission_id)
+        .join(Admission, col(Admission.id) == col(BedAssignment.admission_id))
+        .where(
+            Admission.facility_id == facility_id,
+            col(BedAssignment.bed_id).in_(list(bed_ids)),
+            col(BedAssignment.from_at) <= reach.end,
+            or_(col(BedAssignment.to_at).is_(None), col(BedAssignment.to_at) > reach.start),
+        )
+    )
+    found.update(session.exec(held))
+    patients = {
+        reading.recognised_patient_id
+        for reading in readings(session, facility_id, bed_ids, [changed])
+        if reading.recognised_patient_id is not None
+    }
+    if patients:
+        active = select(Admission.id).where(
+            Admission.facility_id == facility_id,
+            col(Admission.patient_id).in_(patients),
+            col(Admission.admitted_at) <= reach.end,
+            or_(col(Admission.discharged_at).is_(None), col(Admission.discharged_at) > reach.start),
+        )
+        found.update(session.exec(active))
+    return frozenset(found)
+
+
 def asked_ids(session: Session, directed_ids: Collection[str]) -> frozenset[str]:
     """Of these requests, those that a check still refers to."""
     found: set[str] = set()
-    for chosen in _chunks(directed_ids):
+    for chosen in chunks(directed_ids):
         query = select(PresenceCheck.directed_check_id).where(col(PresenceCheck.directed_check_id).in_(chosen))
         found.update(item for item in session.exec(query) if item)
     return frozenset(found)
@@ -187,7 +227,8 @@ def progress_of(session: Session, facility_id: str) -> PresenceProgress:
     return session.get(PresenceProgress, facility_id) or PresenceProgress(facility_id=facility_id)
 
 
-def _look(row: DirectedLook, request: DirectedCheck) -> Look:
+def look_of(row: DirectedLook, request: DirectedCheck) -> Look:
+    """The recorded look as rules and judging see it."""
     return Look(
         look_id=row.id,
         due_at=request.due_at,
@@ -201,7 +242,8 @@ def _look(row: DirectedLook, request: DirectedCheck) -> Look:
     )
 
 
-def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items without doubles, in lists that fit into one query."""
     ordered = list(dict.fromkeys(items))
     for at in range(0, len(ordered), _CHUNK):
         yield ordered[at : at + _CHUNK]

@@ -11,7 +11,7 @@ from service.kit.statistics import Rate
 from service.occupancy.board import Board
 from service.occupancy.directed import DirectedState, Request
 from service.occupancy.looks import LookMethod, LookResult
-from service.occupancy.outcome import PresenceState
+from service.occupancy.outcome import AskCause, PresenceState
 from service.occupancy.rate_arithmetic import InBedRateRow
 from service.occupancy.tables import PresenceCheck
 from service.vision import BedState
@@ -120,6 +120,18 @@ class InBedRateAnswer(BaseModel):
     total: InBedRateOut
 
 
+class RegionRateAnswer(BaseModel):
+    """The rate of a region over a time. The target is the highest of its facilities'."""
+
+    region: str
+    facilities: list[str]
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime
+    by: list[str]
+    rows: list[InBedRateOut]
+    total: InBedRateOut
+
+
 class BedNowOut(BaseModel):
     """A bed on the board."""
 
@@ -205,9 +217,11 @@ class DirectedCheckOut(BaseModel):
     admission_no: str
     bed_id: str | None
     due_at: datetime
-    cause: PresenceState
+    cause: AskCause
     opened_at: datetime
     deadline_at: datetime
+    respond_by: datetime | None = Field(description="Sooner than the deadline, in a roll call.")
+    escalated_at: datetime | None = Field(description="Nobody answered: an inspector is asked.")
     state: DirectedState
     looks: list[LookOut]
 
@@ -220,9 +234,11 @@ class DirectedCheckOut(BaseModel):
             admission_no=request.admission_no,
             bed_id=row.bed_id,
             due_at=row.due_at,
-            cause=PresenceState(row.cause),
+            cause=AskCause(row.cause),
             opened_at=row.opened_at,
             deadline_at=row.deadline_at,
+            respond_by=row.respond_by,
+            escalated_at=row.escalated_at,
             state=request.state,
             looks=[
                 LookOut(

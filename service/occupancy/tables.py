@@ -9,6 +9,16 @@ from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service.kit.ids import new_id
+from service.occupancy.hand_tables import ExcuseTap as ExcuseTap
+from service.occupancy.hand_tables import HandheldChallenge as HandheldChallenge
+from service.occupancy.hand_tables import HandheldPicture as HandheldPicture
+from service.occupancy.hand_tables import Reverification as Reverification
+from service.occupancy.roll_call_tables import BedCheck as BedCheck
+from service.occupancy.roll_call_tables import BedLook as BedLook
+from service.occupancy.roll_call_tables import PresenceCount as PresenceCount
+from service.occupancy.roll_call_tables import RollCall as RollCall
+from service.occupancy.roll_call_tables import RollCallDraw as RollCallDraw
+from service.occupancy.roll_call_tables import RollCallEntry as RollCallEntry
 from service.platform.database import UtcDateTime
 
 
@@ -33,7 +43,7 @@ class PresenceCheck(SQLModel, table=True):
     ward_id: str | None = Field(default=None, foreign_key="ward.id", max_length=32)
     bed_id: str | None = Field(default=None, foreign_key="bed.id", max_length=32)
     admission_id: str = Field(foreign_key="admission.id", index=True, max_length=32)
-    kind: str = Field(default="routine", max_length=16)  # routine | random | night
+    kind: str = Field(default="routine", max_length=16)  # routine | night | random | surprise | admission
     due_at: datetime = Field(sa_type=UtcDateTime)
     window_start: datetime = Field(sa_type=UtcDateTime)
     window_end: datetime = Field(sa_type=UtcDateTime)
@@ -53,6 +63,7 @@ class DirectedCheck(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("admission_id", "due_at"),
         Index("ix_directed_check_facility_deadline", "facility_id", "deadline_at"),
+        Index("ix_directed_check_facility_due", "facility_id", "due_at"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
@@ -60,8 +71,11 @@ class DirectedCheck(SQLModel, table=True):
     admission_id: str = Field(foreign_key="admission.id", index=True, max_length=32)
     bed_id: str | None = Field(default=None, foreign_key="bed.id", max_length=32)
     due_at: datetime = Field(sa_type=UtcDateTime)  # the presence check that asked
-    cause: str = Field(max_length=32)  # not_seen | bed_empty | impostor_suspected
+    # not_seen | bed_empty | impostor_suspected | blind_bed | admission
+    cause: str = Field(max_length=32)
     deadline_at: datetime = Field(sa_type=UtcDateTime)
+    respond_by: datetime | None = Field(default=None, sa_type=UtcDateTime)  # sooner than the deadline in a roll call
+    escalated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # nobody answered: an inspector is asked
     opened_at: datetime = Field(sa_type=UtcDateTime)  # event time
     recorded_at: datetime = Field(sa_type=UtcDateTime)
 
@@ -78,7 +92,7 @@ class DirectedLook(SQLModel, table=True):
     role: str = Field(max_length=32)  # ward_staff | inspector | admin
     looked_at: datetime = Field(sa_type=UtcDateTime)
     result: str = Field(max_length=32)
-    method: str = Field(max_length=32)  # bedside | face | wristband | id_card | ward_search
+    method: str = Field(max_length=32)  # bedside | face | wristband | id_card | ward_search | handheld
     ward_searched: bool = Field(default=False)
     patient_called: bool = Field(default=False)
     note: str = Field(default="", max_length=1000)

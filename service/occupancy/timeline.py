@@ -228,6 +228,11 @@ def empty(observations: Sequence[Observation], span: Interval, policy: PresenceP
     return _stretches(observations, span, policy, frozenset({BedState.EMPTY}))
 
 
+def occupied(observations: Sequence[Observation], span: Interval, policy: PresencePolicy) -> tuple[Interval, ...]:
+    """The stretches of `span` between two readings that both show somebody in the bed."""
+    return _stretches(observations, span, policy, OCCUPIED)
+
+
 def _stretches(
     observations: Sequence[Observation], span: Interval, policy: PresencePolicy, states: frozenset[BedState]
 ) -> tuple[Interval, ...]:

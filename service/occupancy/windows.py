@@ -13,17 +13,44 @@ from service.occupancy.stays import Stay
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A check's half hour. It is due when `span` starts; `deadline` is when people must have answered a request."""
+    """A check's half hour. It is due when `span` starts; `deadline` is when people must have answered a request.
+
+    A roll call's window is the short time in which cameras answer; people have until `respond_by` to show presence, and
+    until `deadline` to confirm an absence. `ward_id`, `bed_id`: whom it asks for; None is the whole facility.
+    """
 
     kind: CheckKind
     span: Interval
     deadline: datetime
     local_time: time
+    respond_by: datetime | None = None
+    ward_id: str | None = None
+    bed_id: str | None = None
 
     @property
     def due_at(self) -> datetime:
         """The instant that names the check."""
         return self.span.start
+
+    @property
+    def is_roll_call(self) -> bool:
+        """Whether it is one that people must answer at once."""
+        return self.respond_by is not None
+
+    @property
+    def answer_by(self) -> datetime:
+        """Until when somebody must have looked."""
+        return self.respond_by or self.deadline
+
+    def asks_for(self, stay: Stay) -> bool:
+        """Whether the stay's place at the frozen instant is among those asked for."""
+        if self.ward_id is None and self.bed_id is None:
+            return True
+        held = stay.placements_in(self.span)
+        at_once = [item for item in held if item.held.start <= self.span.start]
+        return any(
+            item.bed_id == self.bed_id if self.bed_id is not None else item.ward_id == self.ward_id for item in at_once
+        )
 
 
 def local_instant(day: date, at: time, zone: ZoneInfo) -> datetime:
@@ -56,7 +83,7 @@ def is_due(stay: Stay, window: Window, policy: PresencePolicy) -> bool:
 
     Who comes or goes during the half hour is not; who comes for the day only is not checked at night.
     """
-    if not stay.active_through(window.span):
+    if not stay.active_through(window.span) or not window.asks_for(stay):
         return False
     return stay.category != "day_only" or policy.day_only_from <= window.local_time < policy.day_only_until
 

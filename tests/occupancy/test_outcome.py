@@ -13,7 +13,7 @@ from service.facilities import DEFAULT_POLICY, policy_of
 from service.kit.intervals import Interval
 from service.occupancy.asking import judge_in_order
 from service.occupancy.looks import LookMethod
-from service.occupancy.outcome import CheckFacts, PresenceState
+from service.occupancy.outcome import AskCause, CheckFacts, PresenceState
 from service.occupancy.stays import Activity, Leave, Placement
 from service.occupancy.timeline import observe
 from service.sightings.facts import Sighting
@@ -255,7 +255,7 @@ def test_an_answered_request_makes_room_for_the_next():
     looks = [look("03 10:00", "found")]
     judged = judge_in_order([check("03 09:00", "EEEEEEE", looks), check("03 12:00", "EEEEEEE", looks)], DEFAULT_POLICY)
     assert judged[0].outcome.state is PresenceState.PRESENT_ALTERNATIVE
-    assert judged[1].cause is PresenceState.BED_EMPTY
+    assert judged[1].cause is AskCause.BED_EMPTY
 
 
 def test_a_facility_may_set_its_own_numbers():

@@ -84,7 +84,7 @@ def test_a_nurse_answers_and_presence_follows(hospital, people):
     nurse = people("ward_staff")
     code = hospital.facility.code
     asked = nurse.get("/api/v1/directed-checks", params={"facility": code, "state": "open"}).json()
-    assert sorted(item["cause"] for item in asked) == ["bed_empty", "not_seen"]
+    assert sorted(item["cause"] for item in asked) == ["bed_empty", "blind_bed", "not_seen"]
     path = f"/api/v1/directed-checks/{asked[0]['id']}"
     look = {"result": "found", "method": "wristband", "looked_at": "2026-03-02T09:40:00+08:00"}
     assert people("viewer").post(f"{path}/looks", json=look).status_code == 403

@@ -78,6 +78,6 @@ def test_a_facility_day_of_600_admissions(context):
     assert len(checks) == 3 * BEDS
     states = {check.outcome for check in checks}
     assert {"bed_empty", "present_verified"} <= states
-    assert len(statements) < 100, f"{len(statements)} statements: something is asked once an admission"
+    assert len(statements) < 150, f"{len(statements)} statements: something is asked once an admission"
     print(f"{seconds:.2f} s of work, {len(statements)} statements")
     assert seconds < 3.0  # 1 s on the reference machine; the bound leaves room for a busy one

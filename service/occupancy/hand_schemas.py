@@ -1,0 +1,147 @@
+"""Hand-held looks, second looks, excuses and level policies on the wire."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.occupancy.excuse import TapKind
+from service.occupancy.hand_tables import ExcuseTap, Reverification
+from service.occupancy.looks import LookMethod
+
+
+class ChallengeOut(BaseModel):
+    """A code for one hand-held look: good once, and until it expires."""
+
+    nonce: str
+    issued_at: datetime
+    expires_at: datetime
+
+
+class SecondLookIn(BaseModel):
+    """What the second person found."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"result": "confirmed", "method": "wristband"}]}
+    )
+
+    result: Literal["confirmed", "contradicted"]
+    method: LookMethod
+
+
+class SecondLookOut(BaseModel):
+    """A second look that was asked for."""
+
+    id: str
+    admission_no: str
+    ward_id: str | None
+    reason: Literal["sample", "streak"]
+    asked_at: datetime
+    deadline_at: datetime
+    answered_at: datetime | None
+    result: str | None
+
+    @classmethod
+    def of(cls, row: Reverification, admission_no: str) -> SecondLookOut:
+        """The row as the wire has it."""
+        values = {name: getattr(row, name) for name in cls.model_fields if name != "admission_no"}
+        return cls.model_validate({**values, "admission_no": admission_no})
+
+
+class ConfirmationsOut(BaseModel):
+    """How often one person found patients, beside the others."""
+
+    username: str
+    finds: int
+    handheld: int
+    patients: int
+    longest_streak: int
+    asked_again: int
+    contradicted: int
+    peers_median: float | None
+    times_peers: float | None = Field(description="finds / peers_median; null when there is nobody else.")
+
+
+class TapIn(BaseModel):
+    """Where the patient of the bed is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"kind": "imaging"}]})
+
+    kind: TapKind
+
+
+class TapOut(BaseModel):
+    """An excuse as it was counted."""
+
+    id: str
+    ward_id: str | None
+    kind: TapKind
+    tapped_at: datetime
+    during_check: bool
+
+    @classmethod
+    def of(cls, row: ExcuseTap) -> TapOut:
+        """The row as the wire has it."""
+        return cls.model_validate({name: getattr(row, name) for name in cls.model_fields})
+
+
+class TapCountOut(BaseModel):
+    """Excuses of one person on one ward."""
+
+    username: str
+    ward_id: str | None
+    kind: TapKind
+    number: int
+    during_checks: int
+
+
+class LevelPolicyIn(BaseModel):
+    """What holds for a level of institutions from a day on."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "level": "1",
+                    "version": "2026-1",
+                    "effective_from": "2026-04-01",
+                    "settings": {"grace_hours": 6, "target": 0.9},
+                    "legal_basis": "",
+                }
+            ]
+        },
+    )
+
+    level: Literal["1", "2", "3", "none"] = Field(description="1 primary, 2 secondary, 3 tertiary.")
+    version: str = Field(min_length=1, max_length=32, pattern=r"^[\w.-]+$")
+    effective_from: date = Field(description="Local day of each facility.")
+    settings: dict[str, Any] = Field(max_length=64, description="The keys of docs/rules.md, policy keys.")
+    legal_basis: str = Field(default="", max_length=1000)
+
+
+class LevelPolicyOut(LevelPolicyIn):
+    """A recorded policy of a level."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0195565e3b7e7c3a9d6f1b2a4c5d6e20",
+                    "level": "1",
+                    "version": "2026-1",
+                    "effective_from": "2026-04-01",
+                    "settings": {"grace_hours": 6, "target": 0.9},
+                    "legal_basis": "",
+                    "recorded_at": "2026-03-20T02:00:00Z",
+                }
+            ]
+        },
+    )
+
+    id: str
+    recorded_at: datetime
