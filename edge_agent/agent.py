@@ -10,19 +10,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from edge_agent.device_clock import DeviceClock
 from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
 from edge_agent.frames import CapturedFrame
+from edge_agent.held import HeldFrames
+from edge_agent.identity import open_identity
 from edge_agent.logs import log
-from edge_agent.sender import Sender, SenderOptions
+from edge_agent.pace import Pace
+from edge_agent.pulse import Pulse, PulseOptions
+from edge_agent.sender import Sender, SenderOptions, open_client
 from edge_agent.settings import AgentSettings
-from edge_agent.sources import Source, SourceKind, SourceOptions, open_source, parse_address
+from edge_agent.sources import Source, SourceAddress, SourceKind, SourceOptions, open_source, parse_address
+from edge_agent.sources.base import Count, Known
 from edge_agent.sources.folder import FolderOptions
 from edge_agent.spool import DropOldest, HoldSource, OverflowPolicy, Spool
-from edge_agent.token import TokenFile
+from edge_agent.spool_seal import SpoolSeal
 from service.kit.errors import WardwatchError
 
 LIVE_SEQUENCE_EPOCH = 1_704_067_200
@@ -31,6 +37,9 @@ disk does not use the sequences of the old one again."""
 REPORT_SECONDS = 60.0
 FULL_PAUSE_SECONDS = 0.2
 DISK_PAUSE_SECONDS = 2.0
+
+
+SourceOpener = Callable[[SourceAddress, SourceOptions, Known, Count], Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,20 @@ class Ending:
 class Agent:
     """One camera's agent. `run` returns when stopped, or when there is nothing left to do."""
 
-    def __init__(self, settings: AgentSettings) -> None:
-        """Raises `WardwatchError` for what a person must mend before anything can begin."""
+    def __init__(
+        self, settings: AgentSettings, clock: DeviceClock | None = None, opener: SourceOpener = open_source
+    ) -> None:
+        """Raises `WardwatchError` for what a person must mend before anything can begin.
+
+        `clock`: of the device. `opener`: opens the source that the settings name.
+        """
         self._settings = settings
         self._address = parse_address(settings.source, settings.source_credentials)
-        self._token = TokenFile(settings.token_file)
-        self._token.value()
+        self._clock = clock or DeviceClock()
+        self._opener = opener
+        self._identity = open_identity(settings, self._clock)
+        self._pace = Pace(settings.cadence_seconds)
+        self._held = HeldFrames()
         self._stop = threading.Event()
         self._capture_stop = threading.Event()
         self._exhausted = threading.Event()
@@ -64,33 +81,53 @@ class Agent:
     def run(self) -> Ending:
         """Capture and send."""
         settings = self._settings
-        live = self._address.kind in (SourceKind.USB, SourceKind.STREAM)
+        live = self._address.kind in (SourceKind.USB, SourceKind.STREAM, SourceKind.SNAPSHOT)
         first = max(0, int(time.time()) - LIVE_SEQUENCE_EPOCH) if live else 0
         with (
             only_one(settings.spool, settings.camera),
-            Spool(settings.spool, settings.camera, overflow_policy(settings, live=live), first_sequence=first) as spool,
+            Spool(
+                settings.spool,
+                settings.camera,
+                overflow_policy(settings, live=live),
+                first_sequence=first,
+                seal=SpoolSeal.open(settings.spool_key or settings.spool.with_name(settings.spool.name + ".key")),
+                signer=self._identity.signer(settings.camera),
+            ) as spool,
         ):
             if spool.rescued_from is not None:
                 log(logging.ERROR, "the spool was damaged; what could be read is kept", aside=str(spool.rescued_from))
                 spool.count("spool_rescued")
-            options = source_options(settings)
-            with closing(open_source(self._address, options, spool.knows, spool.count)) as source:
+            options = source_options(settings, self._pace)
+            with closing(self._opener(self._address, options, spool.knows, spool.count)) as source:
                 return self._work(spool, source)
 
     def _work(self, spool: Spool, source: Source) -> Ending:
         spool.note("agent", f"running: {self._address.shown}")
         log(logging.INFO, "started", camera=self._settings.camera, source=self._address.shown)
-        sender = Sender(spool, self._token, sender_options(self._settings), self._stop)
+        options = sender_options(self._settings, live=not source.keeps)
+        sender = Sender(spool, self._identity.credentials, options, self._stop, clock=self._clock)
         capturing = threading.Thread(target=self._guard, args=(lambda: self._capture(spool, source),), name="capture")
         sending = threading.Thread(target=self._guard, args=(sender.run,), name="send")
-        capturing.start()
-        sending.start()
+        threads = [capturing, sending]
+        if self._identity.signs or not source.keeps:
+            pulse = Pulse(
+                spool,
+                open_client(options),
+                self._identity.auth,
+                pulse_options(self._settings),
+                self._clock,
+                self._pace,
+                self._stop,
+            )
+            threads.append(threading.Thread(target=self._guard, args=(pulse.run,), name="pulse"))
+        for thread in threads:
+            thread.start()
         try:
             self._watch(spool, sender)
         finally:
             self.stop()
-            capturing.join()
-            sending.join()
+            for thread in threads:
+                thread.join()
         room = spool.room()
         spool.note("agent", "stopped" if self._problem is None else f"stopped: {self._problem.line()}")
         log(logging.INFO, "stopped", camera=self._settings.camera, waiting=room.waiting_frames)
@@ -137,7 +174,9 @@ class Agent:
                 )
 
     def _capture(self, spool: Spool, source: Source) -> None:
-        for frame in source.frames(self._capture_stop):
+        for taken in source.frames(self._capture_stop):
+            # A folder's pictures carry the time that their names say; a camera's, what this clock reads.
+            frame = taken if source.keeps else replace(taken, stamp=self._clock.stamp())
             if not self._spool_frame(spool, source, frame):
                 return
             source.done_with(frame)
@@ -154,10 +193,15 @@ class Agent:
         return (Path(self._address.value) / frame.origin.name).exists()
 
     def _spool_frame(self, spool: Spool, source: Source, frame: CapturedFrame) -> bool:
-        """Make `frame` durable, however long it takes a source that keeps it; false when told to stop meanwhile."""
+        """Make `frame` durable, however long it takes a source that keeps it; false when told to stop meanwhile.
+
+        A camera's picture that the disk does not take is held in memory, as long as there is room, and counted when
+        there is none.
+        """
         told = False
         while not self._capture_stop.is_set():
             try:
+                self._held.release(spool)
                 spool.put(frame)
                 return True
             except SpoolFull as error:
@@ -169,18 +213,12 @@ class Agent:
             except sqlite3.OperationalError as error:
                 log(logging.ERROR, "the spool cannot be written: look at the disk", error=str(error))
                 if not source.keeps:
-                    self._count_lost(spool)
+                    self._held.hold(frame)
                     return True
                 pause = DISK_PAUSE_SECONDS
             told = True
             self._capture_stop.wait(pause)
         return False
-
-    def _count_lost(self, spool: Spool) -> None:
-        try:
-            spool.count("dropped.disk_failing")
-        except sqlite3.OperationalError:
-            log(logging.ERROR, "a picture of the camera is lost: the disk takes nothing", camera=self._settings.camera)
 
 
 @contextmanager
@@ -215,7 +253,7 @@ def overflow_policy(settings: AgentSettings, *, live: bool) -> OverflowPolicy:
     return HoldSource(max_bytes)
 
 
-def source_options(settings: AgentSettings) -> SourceOptions:
+def source_options(settings: AgentSettings, pace: Pace | None = None) -> SourceOptions:
     """What the sources need to know of the settings."""
     return SourceOptions(
         folder=FolderOptions(
@@ -229,10 +267,17 @@ def source_options(settings: AgentSettings) -> SourceOptions:
         cadence_seconds=settings.cadence_seconds,
         quality=settings.jpeg_quality,
         timeout_seconds=min(settings.timeout_seconds, 30.0),
+        pace=pace,
+        look_seconds=settings.look_seconds,
     )
 
 
-def sender_options(settings: AgentSettings) -> SenderOptions:
+def pulse_options(settings: AgentSettings) -> PulseOptions:
+    """What the pulse needs to know of the settings."""
+    return PulseOptions(settings.server, settings.camera, settings.heartbeat_seconds, settings.config_seconds)
+
+
+def sender_options(settings: AgentSettings, *, live: bool = False) -> SenderOptions:
     """What the sender needs to know of the settings."""
     return SenderOptions(
         server=settings.server,
@@ -241,4 +286,6 @@ def sender_options(settings: AgentSettings) -> SenderOptions:
         timeout_seconds=settings.timeout_seconds,
         retry_first_seconds=min(0.5, settings.retry_max_seconds),
         retry_max_seconds=settings.retry_max_seconds,
+        live_first=live,
+        backfill_kbit_s=settings.backfill_kbit_s,
     )

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.errors import SpoolUnusable
+from edge_agent.kiosk.command import kiosk
 from edge_agent.logs import LogStyle, configure, keep_secret, one_line
 from edge_agent.settings import AgentSettings, load_settings
 from edge_agent.spool_report import CameraStatus, list_frames, read_status, retry_refused
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 spool_app = typer.Typer(help="Look into a spool.", no_args_is_help=True)
 app.add_typer(spool_app, name="spool")
+app.command("kiosk")(kiosk)
 
 SpoolFile = Annotated[Path, typer.Option("--spool", help="The spool's SQLite file.")]
 OneCamera = Annotated[str | None, typer.Option("--camera", help="Only this camera.")]
@@ -48,11 +50,14 @@ def camera(
     config: Annotated[Path | None, typer.Option(help="YAML file with the settings below; a flag wins over it.")] = None,
     server: Annotated[str | None, typer.Option(help=_help("server"))] = None,
     token_file: Annotated[Path | None, typer.Option(help=_help("token_file"))] = None,
+    key: Annotated[Path | None, typer.Option(help=_help("key_file"))] = None,
     camera: Annotated[str | None, typer.Option(help=_help("camera"))] = None,
     source: Annotated[str | None, typer.Option(help=_help("source"))] = None,
     spool: Annotated[Path | None, typer.Option(help=_help("spool"))] = None,
+    spool_key: Annotated[Path | None, typer.Option(help=_help("spool_key"))] = None,
     source_credentials: Annotated[Path | None, typer.Option(help=_help("source_credentials"))] = None,
     cadence: Annotated[float | None, typer.Option(help=_help("cadence_seconds"))] = None,
+    look: Annotated[float | None, typer.Option(help=_help("look_seconds"))] = None,
     follow: Annotated[bool | None, typer.Option("--follow", help=_help("follow"))] = None,
     after: Annotated[str | None, typer.Option(help=_help("after"))] = None,
     until_empty: Annotated[bool | None, typer.Option("--until-empty", help=_help("until_empty"))] = None,
@@ -66,6 +71,9 @@ def camera(
     ca_file: Annotated[Path | None, typer.Option(help=_help("ca_file"))] = None,
     timeout: Annotated[float | None, typer.Option(help=_help("timeout_seconds"))] = None,
     retry_max: Annotated[float | None, typer.Option(help=_help("retry_max_seconds"))] = None,
+    heartbeat: Annotated[float | None, typer.Option(help=_help("heartbeat_seconds"))] = None,
+    config_every: Annotated[float | None, typer.Option(help=_help("config_seconds"))] = None,
+    backfill_kbit: Annotated[float | None, typer.Option(help=_help("backfill_kbit_s"))] = None,
     log: Annotated[str | None, typer.Option(help=_help("log"))] = None,
 ) -> None:
     """Post a camera's pictures through a durable spool, until stopped.
@@ -76,11 +84,17 @@ def camera(
     flags: dict[str, Any] = {
         "server": server,
         "token_file": token_file,
+        "key": key,
+        "spool_key": spool_key,
+        "heartbeat": heartbeat,
+        "config_every": config_every,
+        "backfill_kbit": backfill_kbit,
         "camera": camera,
         "source": source,
         "spool": spool,
         "source_credentials": source_credentials,
         "cadence": cadence,
+        "look": look,
         "follow": follow,
         "after": after,
         "until_empty": until_empty,
@@ -126,6 +140,44 @@ def run_camera(settings: AgentSettings) -> None:
 
 
 @app.command()
+def pair(
+    server: Annotated[str, typer.Option(help=_help("server"))],
+    code: Annotated[str, typer.Option(help="As wardwatch devices pair printed it.")],
+    key: Annotated[Path, typer.Option(help="File for this device's key. It is made here and stays here.")],
+    ca_file: Annotated[Path | None, typer.Option(help=_help("ca_file"))] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make this device's key and show the server its public half, once."""
+    from edge_agent.pairing import pair as pair_with
+    from edge_agent.pulse import versions
+    from edge_agent.sender import SenderOptions, open_client
+
+    with open_client(SenderOptions(server, camera="", ca_file=ca_file)) as client:
+        paired = pair_with(client, server.rstrip("/"), code, key, versions())
+    if as_json:
+        _console().print_json(paired.model_dump_json(exclude={"nonce"}))
+        return
+    _console().print(f"paired as {paired.kind} {paired.name} of {paired.facility_code}; the key is in {key}")
+
+
+@app.command("rotate-key")
+def rotate_key(
+    server: Annotated[str, typer.Option(help=_help("server"))],
+    key: Annotated[Path, typer.Option(help=_help("key_file"))],
+    ca_file: Annotated[Path | None, typer.Option(help=_help("ca_file"))] = None,
+) -> None:
+    """Give this device a new key. A running agent takes it up by itself; the old one is good for a day more."""
+    from edge_agent.device_key import DeviceKey
+    from edge_agent.pairing import rotate
+    from edge_agent.sender import SenderOptions, open_client
+    from edge_agent.signing import SigningAuth
+
+    with open_client(SenderOptions(server, camera="", ca_file=ca_file)) as client:
+        accepted = rotate(client, server.rstrip("/"), SigningAuth(DeviceKey.load(key)), key)
+    _console().print(f"new key {accepted.key_id}; the old one is good until {accepted.old_key_valid_until.isoformat()}")
+
+
+@app.command()
 def status(spool: SpoolFile, camera: OneCamera = None, as_json: AsJson = False) -> None:
     """What waits, what was refused, what was dropped, and what the agent is doing."""
     found = read_status(spool, camera)
@@ -147,6 +199,9 @@ def _status_table(item: CameraStatus) -> Table:
     table.add_row("dropped", str(item.dropped))
     table.add_row("agent", one_line(item.agent) or "never ran")
     table.add_row("sender", one_line(item.sender))
+    for name, told in (("server", item.server), ("clock", item.clock), ("schedule", item.schedule)):
+        if told:
+            table.add_row(name, one_line(told))
     delivered = "" if item.last_delivered_at is None else item.last_delivered_at.isoformat(timespec="seconds")
     table.add_row("last delivery", delivered)
     for name, value in sorted(item.counters.items()):

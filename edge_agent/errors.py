@@ -37,6 +37,22 @@ class TokenUnusable(EdgeError):
     title_zh = "设备令牌无法使用"
 
 
+class KeyUnusable(EdgeError):
+    """A device's key file that is missing, holds something else, or would be written over."""
+
+    code = "edge-key-unusable"
+    title_en = "The device's key cannot be used"
+    title_zh = "设备密钥无法使用"
+
+
+class PairingFailed(EdgeError):
+    """The server did not take the device."""
+
+    code = "edge-pairing-failed"
+    title_en = "The device is not paired"
+    title_zh = "设备未能配对"
+
+
 class SpoolUnusable(EdgeError):
     """A spool that cannot be opened, belongs to a newer version, or is in use by another agent."""
 
@@ -59,3 +75,27 @@ class SpoolFull(EdgeError):
     code = "edge-spool-full"
     title_en = "The spool is full"
     title_zh = "缓存队列已满"
+
+
+class KioskStoreUnusable(EdgeError):
+    """The kiosk's own files cannot be opened, or were changed."""
+
+    code = "kiosk-store-unusable"
+    title_en = "The kiosk's own files cannot be used"
+    title_zh = "自助机本地数据无法使用"
+
+
+class KioskRequestInvalid(EdgeError):
+    """The page asked for something that cannot be done now."""
+
+    code = "kiosk-request-invalid"
+    title_en = "That cannot be done now"
+    title_zh = "当前无法执行该操作"
+
+
+class WrongTurn(KioskRequestInvalid):
+    """The person turned another way than asked."""
+
+    code = "kiosk-wrong-turn"
+    title_en = "That was another turn"
+    title_zh = "动作与提示不一致"

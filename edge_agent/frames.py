@@ -11,6 +11,20 @@ _MAGIC = (
 )
 
 
+NORMAL = 0
+ROLL_CALL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When a picture was taken, apart from the wall clock. `offset_ms`: server's time minus the device's then, if it
+    was known. `run` names the process, `monotonic` (seconds) is its steady clock: what it learns later corrects too."""
+
+    offset_ms: int | None
+    run: str
+    monotonic: float
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """What makes a picture of a folder or a file recognisable after a restart.
@@ -26,11 +40,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class CapturedFrame:
-    """`data`: the encoded picture, as it will be posted. `captured_at`: aware. `origin`: none for a live camera."""
+    """`data`: the encoded picture, as it will be posted. `captured_at`: aware. `origin`: none for a live camera.
+
+    `stamp`: for a live camera, what is needed to correct `captured_at`, which is by the device's clock. `priority`:
+    what has more gives way later when the spool is full.
+    """
 
     data: bytes
     captured_at: datetime
     origin: Origin | None = None
+    stamp: Stamp | None = None
+    priority: int = NORMAL
 
 
 def media_type(data: bytes) -> str:

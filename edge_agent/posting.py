@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -26,6 +26,17 @@ SETUP_WRONG = frozenset({401, 402, 403, 404, 405, 407, 421, 426, 451, 511})
 
 SETUP_PROBLEMS = frozenset({"camera-unknown", "camera-inactive"})
 """The same, by the server's problem type: its status alone would condemn every picture for a misspelt camera code."""
+CLOCK_WRONG = frozenset({"captured-at-implausible"})
+"""The device's clock is wrong, not the picture: what is learned of the clock meanwhile makes its time plausible."""
+SIGN_AGAIN = frozenset({"signature-stale", "request-replayed"})
+"""The clock is off, or an answer was lost on its way: signed afresh, the same picture passes."""
+
+_DEVICE_PROBLEMS = {
+    "device-unknown": "pair this device: wardwatch devices pair on the server, then wardwatch-edge pair",
+    "device-revoked": "pair this device anew, if it is the right one: wardwatch devices pair --replace",
+    "request-altered": "look at what stands between this device and the server: it changes requests",
+    "request-wrongly-aimed": "set --server to the server's public origin",
+}
 
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
@@ -67,10 +78,24 @@ Outcome = Delivered | Refused | Retry | Paused
 
 
 def post_snapshot(
-    client: httpx.Client, server: str, camera: str, token: str, frame: SpooledFrame, deadline_seconds: float
+    client: httpx.Client,
+    server: str,
+    camera: str,
+    token: str | httpx.Auth,
+    frame: SpooledFrame,
+    deadline_seconds: float,
+    offset_ms: int | None = None,
 ) -> Outcome:
-    """Post `frame` and judge the answer. `deadline_seconds` bounds the answer's arrival as a whole."""
-    meta = SnapshotMeta(camera_id=camera, captured_at=frame.captured_at, sequence=frame.sequence)
+    """Post `frame` and judge the answer. `token`: or how requests are signed. `deadline_seconds` bounds the answer's
+    arrival as a whole. `offset_ms` is added to the picture's time, which is by the device's clock."""
+    meta = SnapshotMeta(
+        camera_id=camera,
+        captured_at=frame.captured_at + timedelta(milliseconds=offset_ms or 0),
+        sequence=frame.sequence,
+        clock_offset_ms=offset_ms,
+        statement=frame.note.statement,
+    )
+    headers = {"Accept": "application/json, application/problem+json"}
     name = f"{frame.sequence}.{_EXTENSIONS.get(frame.media_type, 'bin')}"
     until = time.monotonic() + deadline_seconds
     try:
@@ -79,7 +104,8 @@ def post_snapshot(
             server + PATH,
             files={"image": (name, frame.data, frame.media_type)},
             data={"meta": meta.model_dump_json(exclude_none=True)},
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json, application/problem+json"},
+            headers=headers if isinstance(token, httpx.Auth) else headers | {"Authorization": f"Bearer {token}"},
+            auth=token if isinstance(token, httpx.Auth) else None,
         ) as response:
             body = _read(response, until)
             return judge(response.status_code, response.headers, body)
@@ -111,8 +137,12 @@ def judge(status: int, headers: httpx.Headers, body: bytes) -> Outcome:
         return Retry(reason, after_seconds=retry_after(headers.get("retry-after")))
     if status >= 500:
         return Retry(reason, after_seconds=retry_after(headers.get("retry-after")), of_this_frame=True)
+    if _code(problem) in SIGN_AGAIN:
+        return Retry(reason)
+    if _code(problem) in CLOCK_WRONG:
+        return Retry(reason, of_this_frame=True)
     if status in SETUP_WRONG or status < 400 or _code(problem) in SETUP_PROBLEMS:
-        return Paused(reason, _remedy(status, headers))
+        return Paused(reason, _remedy(status, headers, _code(problem)))
     return Refused(status, reason)
 
 
@@ -128,7 +158,9 @@ def _accepted(status: int, body: bytes) -> Outcome:
     return Delivered(answer.snapshot_id, answer.duplicate)
 
 
-def _remedy(status: int, headers: httpx.Headers) -> str:
+def _remedy(status: int, headers: httpx.Headers, code: str = "") -> str:
+    if code in _DEVICE_PROBLEMS:
+        return _DEVICE_PROBLEMS[code]
     if status in (401, 403):
         return "give this device a valid token for this camera: wardwatch tokens add, then put it into --token-file"
     if 300 <= status < 400:

@@ -14,9 +14,11 @@ from pathlib import Path
 import httpx
 
 from edge_agent.backoff import Backoff
+from edge_agent.device_clock import DeviceClock
 from edge_agent.errors import SettingsInvalid, TokenUnusable
 from edge_agent.logs import log
 from edge_agent.posting import Delivered, Outcome, Paused, Refused, Retry, post_snapshot
+from edge_agent.signing import SigningAuth
 from edge_agent.spool import Spool, SpooledFrame
 from edge_agent.token import TokenFile
 
@@ -30,7 +32,10 @@ DISK_PAUSE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class SenderOptions:
-    """`server`: scheme, host and port. `ca_file`: a hospital's own certificate authority. Pauses in seconds."""
+    """`server`: scheme, host and port. `ca_file`: a hospital's own certificate authority. Pauses in seconds.
+
+    `live_first`: a picture just taken goes before those that wait. `backfill_kbit_s`: what those may take of the line.
+    """
 
     server: str
     camera: str
@@ -38,6 +43,8 @@ class SenderOptions:
     timeout_seconds: float = 30.0
     retry_first_seconds: float = 0.5
     retry_max_seconds: float = 60.0
+    live_first: bool = False
+    backfill_kbit_s: float | None = None
 
 
 class Sender:
@@ -46,10 +53,11 @@ class Sender:
     def __init__(
         self,
         spool: Spool,
-        token: TokenFile,
+        token: TokenFile | SigningAuth,
         options: SenderOptions,
         stop: threading.Event,
         rng: random.Random | None = None,
+        clock: DeviceClock | None = None,
     ) -> None:
         self._spool = spool
         self._token = token
@@ -61,6 +69,9 @@ class Sender:
             rng or random.Random(),  # noqa: S311
         )
         self._state = ""
+        self._clock = clock
+        self._live_sent = -1
+        self._backfill_from = 0.0
         self._client = open_client(options)
         self.progressed_at = time.monotonic()
 
@@ -79,20 +90,41 @@ class Sender:
 
     def _step(self) -> None:
         self._spool.arrived.clear()
-        frame = self._spool.oldest()
-        if frame is None:
+        frame = self._choose()
+        if frame is None and (wait := self._backfill_from - time.monotonic()) > 0:
+            self._pause(min(wait, IDLE_SECONDS), wakes=True)
+        elif frame is None:
             self._say("idle", logging.DEBUG, "nothing to send")
             self._pause(IDLE_SECONDS, wakes=True)
         else:
             self._settle(frame, self._post(frame))
 
+    def _choose(self) -> SpooledFrame | None:
+        """What was just taken, once; then the oldest, as fast as the bandwidth for that allows."""
+        if self._options.live_first:
+            frame = self._spool.newest(self._live_sent)
+            if frame is not None:
+                self._live_sent = frame.sequence
+                return frame
+        if time.monotonic() < self._backfill_from:
+            return None
+        frame = self._spool.oldest()
+        rate = self._options.backfill_kbit_s
+        if frame is not None and rate is not None:
+            self._backfill_from = time.monotonic() + len(frame.data) * 8 / (rate * 1000)
+        return frame
+
     def _post(self, frame: SpooledFrame) -> Outcome:
         try:
-            token = self._token.value()
+            token = self._token.value() if isinstance(self._token, TokenFile) else self._token
         except TokenUnusable as error:
             return Paused(error.message, error.remedy)
-        options = self._options
-        return post_snapshot(self._client, options.server, options.camera, token, frame, options.timeout_seconds)
+        options, stamp, offset_ms = self._options, frame.note.stamp, None
+        if stamp is not None and self._clock is not None:
+            offset_ms = self._clock.offset_of(stamp, frame.captured_at)
+        return post_snapshot(
+            self._client, options.server, options.camera, token, frame, options.timeout_seconds, offset_ms
+        )
 
     def _settle(self, frame: SpooledFrame, outcome: Outcome) -> None:
         if isinstance(outcome, Delivered):

@@ -26,11 +26,40 @@ class AgentSettings(BaseModel):
     server: str = Field(
         title="Server", description="Scheme, host and port of the wardwatch server: https://ward.example.org"
     )
-    token_file: Path = Field(
-        title="Token file", description="File with the device's token, readable by its owner only."
+    token_file: Path | None = Field(
+        default=None, title="Token file", description="File with the device's token, readable by its owner only."
+    )
+    key_file: Path | None = Field(
+        alias="key",
+        default=None,
+        title="Key file",
+        description="The key that wardwatch-edge pair made, instead of a token: requests and pictures are signed.",
     )
     camera: str = Field(
         min_length=1, max_length=64, title="Camera", description="The camera's code in its facility, or its id."
+    )
+    spool_key: Path | None = Field(
+        default=None,
+        title="Spool key",
+        description="File with the key that seals the spool's pictures; made when missing. Default: beside the spool.",
+    )
+    heartbeat_seconds: float = Field(
+        alias="heartbeat", default=60.0, gt=0, le=3600, title="Heartbeat", description="Seconds between two heartbeats."
+    )
+    config_seconds: float = Field(
+        alias="config_every",
+        default=5.0,
+        gt=0,
+        le=3600,
+        title="Schedule",
+        description="Seconds between two looks at it.",
+    )
+    backfill_kbit_s: float | None = Field(
+        alias="backfill_kbit",
+        default=None,
+        gt=0,
+        title="Backfill",
+        description="Kilobits a second that old pictures may take of the line; what is taken now is never held back.",
     )
     source: str = Field(
         title="Source", description="folder:DIR, file:VIDEO, usb:N, rtsp://… or an MJPEG stream http://…"
@@ -50,6 +79,14 @@ class AgentSettings(BaseModel):
         le=86_400,
         title="Cadence",
         description="Seconds between two pictures of a video or camera; 0: every one. A folder's files are all taken.",
+    )
+    look_seconds: float | None = Field(
+        alias="look",
+        default=None,
+        gt=0,
+        le=86_400,
+        title="Look",
+        description="Seconds between two looks at a live camera; only what changed is sent, and one picture a cadence.",
     )
     follow: bool = Field(default=False, title="Follow", description="Wait for new files in the folder.")
     after: AfterSpooling = Field(
@@ -137,6 +174,8 @@ class AgentSettings(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> AgentSettings:
+        if (self.token_file is None) == (self.key_file is None):
+            raise ValueError("give a key_file (wardwatch-edge pair makes it) or a token_file")
         if self.follow and self.until_empty:
             raise ValueError("follow never ends, until_empty does: choose one")
         if self.give_up_after_seconds is not None and not self.until_empty:

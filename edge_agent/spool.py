@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Literal, Protocol
 
 from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
 from edge_agent.frames import CapturedFrame, Origin, media_type
+from edge_agent.spool_capture import NO_NOTE, CaptureNote, Signer, capture_note, note_capture, set_nonce
 from edge_agent.spool_schema import is_damage, open_file
+from edge_agent.spool_seal import SpoolSeal
 from service.contracts import SEQUENCE_MAX
 from service.kit.clock import utc
 
@@ -39,6 +41,7 @@ class SpooledFrame:
     sha256: str
     attempts: int
     data: bytes
+    note: CaptureNote = NO_NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class OverflowPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DropOldest:
-    """The oldest pictures give way, those refused first: for a live camera, whose present cannot wait."""
+    """The oldest pictures give way, those refused first, those of a roll call last: for a live camera, whose present
+    cannot wait."""
 
     max_bytes: int
     drops: bool = True
@@ -87,8 +91,22 @@ class Spool:
     Several cameras, in one agent each, may share a file.
     """
 
-    def __init__(self, path: Path, camera: str, policy: OverflowPolicy, *, first_sequence: int = 0) -> None:
-        """Raises `SpoolUnusable`. A damaged file is set aside (`rescued_from`) and what it still held is taken over."""
+    def __init__(
+        self,
+        path: Path,
+        camera: str,
+        policy: OverflowPolicy,
+        *,
+        first_sequence: int = 0,
+        seal: SpoolSeal | None = None,
+        signer: Signer | None = None,
+    ) -> None:
+        """Raises `SpoolUnusable`. A damaged file is set aside (`rescued_from`) and what it still held is taken over.
+
+        `seal` encrypts pictures on the disk. `signer` signs the statement of each as it is put in.
+        """
+        self._seal = seal
+        self.signer = signer
         self.path = path
         self.camera = camera
         self._policy = policy
@@ -157,11 +175,13 @@ class Spool:
             sequence = self._next_sequence(connection)
             spooled_at = datetime.now(UTC).isoformat()
             row = (self.camera, sequence, captured_at, spooled_at, media_type(frame.data), sha256, len(frame.data))
+            stored = self._seal.seal(frame.data, self.camera, sequence) if self._seal else frame.data
             connection.execute(
                 "INSERT INTO frame (camera, sequence, captured_at, spooled_at, media_type, sha256, size, image) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, frame.data),
+                (*row, stored),
             )
+            note_capture(connection, self.camera, sequence, sha256, utc(frame.captured_at), frame, self.signer)
             if frame.origin is not None:
                 self._mark_taken(connection, frame.origin, sha256, captured_at, sequence)
             self._count(connection, "captured")
@@ -228,11 +248,7 @@ class Spool:
     def _drop_oldest(self, connection: sqlite3.Connection, state: str, excess: int) -> int:
         """Delete the oldest frames of `state` until `excess` bytes are free; returns the bytes freed."""
         freed, gone = 0, []
-        rows = connection.execute(
-            "SELECT id, sequence, size FROM frame WHERE camera = ? AND state = ? ORDER BY sequence",
-            (self.camera, state),
-        )
-        for number, sequence, size in rows:
+        for number, sequence, size in self._by_age(connection, state):
             if freed >= excess:
                 break
             if sequence != self._sending:
@@ -243,6 +259,20 @@ class Spool:
             self._count(connection, f"dropped.oldest_{state}", len(gone))
         return freed
 
+    def _by_age(self, connection: sqlite3.Connection, state: str) -> Iterator[tuple[int, int, int]]:
+        """(id, sequence, size) in the order in which frames give way: by priority, then by age."""
+        spared = {
+            sequence
+            for (sequence,) in connection.execute(
+                "SELECT sequence FROM capture WHERE camera = ? AND priority > 0", (self.camera,)
+            )
+        }
+        query = "SELECT id, sequence, size FROM frame WHERE camera = ? AND state = ? ORDER BY sequence"
+        for wanted in (False, True) if spared else (False,):
+            for number, sequence, size in connection.execute(query, (self.camera, state)):
+                if (sequence in spared) is wanted:
+                    yield number, sequence, size
+
     # --- to the server ---------------------------------------------------------------------------------------------
 
     def oldest(self, now: float | None = None) -> SpooledFrame | None:
@@ -251,21 +281,34 @@ class Spool:
         `now`: seconds since 1970, by default the machine's. A picture whose bytes changed on the disk is put among the
         refused and passed over.
         """
-        moment = time.time() if now is None else now
+        return self._next(time.time() if now is None else now, "ASC", -1)
+
+    def newest(self, after: int, now: float | None = None) -> SpooledFrame | None:
+        """The same for the highest sequence above `after`: what a camera shows now goes before what it showed."""
+        return self._next(time.time() if now is None else now, "DESC", after)
+
+    def _next(self, moment: float, order: Literal["ASC", "DESC"], after: int) -> SpooledFrame | None:
+        query = (
+            "SELECT sequence, captured_at, media_type, sha256, attempts, image FROM frame "  # noqa: S608
+            "WHERE camera = ? AND state = 'waiting' AND not_before <= ? AND sequence > ? "
+            f"ORDER BY sequence {order} LIMIT 1"
+        )
         while True:
             with self._lock:
-                row = self._connection.execute(
-                    "SELECT sequence, captured_at, media_type, sha256, attempts, image FROM frame "
-                    "WHERE camera = ? AND state = 'waiting' AND not_before <= ? ORDER BY sequence LIMIT 1",
-                    (self.camera, moment),
-                ).fetchone()
+                row = self._connection.execute(query, (self.camera, moment, after)).fetchone()
                 self._sending = None if row is None else int(row[0])
+                note = NO_NOTE if row is None else capture_note(self._connection, self.camera, row[0])
             if row is None:
                 return None
-            frame = SpooledFrame(row[0], datetime.fromisoformat(row[1]), row[2], row[3], row[4], row[5])
-            if hashlib.sha256(frame.data).hexdigest() == frame.sha256:
-                return frame
-            self.refuse(frame.sequence, status=0, reason="the picture was damaged on the device's disk")
+            data = self._seal.unseal(row[5], self.camera, row[0]) if self._seal else row[5]
+            if data is not None and hashlib.sha256(data).hexdigest() == row[3]:
+                return SpooledFrame(row[0], datetime.fromisoformat(row[1]), row[2], row[3], row[4], data, note)
+            self.refuse(row[0], status=0, reason="the picture was damaged on the device's disk")
+
+    def set_nonce(self, nonce: str) -> None:
+        """The server's last nonce, for the statements from now on."""
+        with self._transaction() as connection:
+            set_nonce(connection, self.camera, nonce)
 
     def delivered(self, sequence: int, *, duplicate: bool) -> None:
         """The server has the frame: forget it. Twice, or for one dropped meanwhile, is harmless."""

@@ -31,6 +31,9 @@ class CameraStatus:
     sender: str
     last_delivered_at: datetime | None
     counters: dict[str, int]
+    server: str = ""
+    clock: str = ""
+    schedule: str = ""
 
     @property
     def dropped(self) -> int:
@@ -111,6 +114,9 @@ def _status(connection: sqlite3.Connection, camera: str, next_sequence: int) -> 
         sender=notes.get("sender", ""),
         last_delivered_at=_instant(notes.get("last_delivered_at")),
         counters=counters,
+        server=notes.get("server", ""),
+        clock=notes.get("clock", ""),
+        schedule=notes.get("schedule", ""),
     )
 
 

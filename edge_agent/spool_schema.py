@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.errors import SpoolUnusable
+from edge_agent.spool_capture import CAPTURE_SCHEMA
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 15.0
 
 SCHEMA = """
@@ -153,6 +154,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if version == 0:
             for statement in SCHEMA.split("\n\n"):
                 connection.execute(statement)
+        if version < VERSION:
+            for statement in CAPTURE_SCHEMA.split("\n\n"):
+                connection.execute(statement)
             connection.execute(f"PRAGMA user_version={VERSION}")
         connection.execute("COMMIT")
         _walk(connection)
@@ -164,7 +168,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _walk(connection: sqlite3.Connection) -> None:
     """Read every row but the pictures: a torn page shows now rather than in the middle of the night."""
-    for table in ("camera", "taken", "counter", "note"):
+    for table in ("camera", "taken", "counter", "note", "capture", "chain"):
         connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
     columns = "id, sequence, captured_at, sha256, size, state, attempts"
     for _ in connection.execute(f"SELECT {columns} FROM frame NOT INDEXED"):  # noqa: S608
@@ -185,7 +189,7 @@ def _rescue(path: Path) -> Path:
     _create_private(path)
     with closing(_connect(path)) as new, closing(sqlite3.connect(aside, isolation_level=None)) as old:
         new.execute("BEGIN IMMEDIATE")
-        for table in ("camera", "taken", "counter", "note", "frame"):
+        for table in ("camera", "taken", "counter", "note", "capture", "chain", "frame"):
             for row in _readable_rows(old, table):
                 marks = ",".join("?" * len(row))
                 new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608

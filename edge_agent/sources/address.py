@@ -20,6 +20,7 @@ class SourceKind(StrEnum):
     FILE = "file"
     USB = "usb"
     STREAM = "stream"
+    SNAPSHOT = "snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class SourceAddress:
     @property
     def shown(self) -> str:
         """As it may be logged."""
+        if self.kind is SourceKind.SNAPSHOT:
+            return f"{self.kind}:{redact(self.value)}"
         return redact(self.value) if self.kind is SourceKind.STREAM else f"{self.kind}:{self.value}"
 
 
@@ -43,6 +46,8 @@ def parse_address(text: str, credentials: Path | None = None) -> SourceAddress:
     kind, colon, rest = text.partition(":")
     if colon and kind in _STREAMS:
         return _stream(text, credentials)
+    if kind == "snapshot" and rest.startswith(("http://", "https://")):
+        return SourceAddress(SourceKind.SNAPSHOT, _stream(rest, credentials).value)
     if kind in ("folder", "file") and rest:
         return SourceAddress(SourceKind(kind), rest)
     if kind == "usb" and rest.isascii() and rest.isdigit() and len(rest) <= 3:
@@ -50,7 +55,7 @@ def parse_address(text: str, credentials: Path | None = None) -> SourceAddress:
     raise SettingsInvalid(
         f"{redact(text)[:80]!r} is no source",
         field="source",
-        remedy="write folder:DIR, file:VIDEO, usb:0 or rtsp://host/path",
+        remedy="write folder:DIR, file:VIDEO, usb:0, rtsp://host/path or snapshot:http://host/picture.jpg",
     )
 
 

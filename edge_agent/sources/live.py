@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent.backoff import Backoff
 from edge_agent.frames import CapturedFrame
+from edge_agent.gate import Gate, Passed
 from edge_agent.logs import log
+from edge_agent.pace import Pace
 from edge_agent.sources.base import Count
 from edge_agent.sources.opencv import ONE_THREAD, cv2, encode_jpeg
 from service.kit.clock import Clock, system_clock
@@ -33,14 +35,21 @@ USUAL_RATE = 25.0
 
 @dataclass(frozen=True, slots=True)
 class LiveOptions:
-    """`cadence_seconds`: between two pictures. `timeout_seconds`: for opening and for one picture of a stream."""
+    """`cadence_seconds`: between two pictures. `timeout_seconds`: for opening and for one picture of a stream.
+
+    `look_seconds`: look so often and let the gate choose; none: every picture that is due is sent.
+    """
 
     cadence_seconds: float = 300.0
     quality: int = 90
     timeout_seconds: float = 10.0
     retry_first_seconds: float = 1.0
     retry_max_seconds: float = 60.0
+    look_seconds: float | None = None
 
+
+LATEST_WINS = "missed.slow"
+"""The policy when the device is slower than its schedule: the picture of now is taken, those missed are counted."""
 
 Opener = Callable[[], "VideoCapture"]
 
@@ -73,14 +82,24 @@ class LiveSource:
     keeps = False
 
     def __init__(
-        self, opener: Opener, shown: str, options: LiveOptions, count: Count, clock: Clock = system_clock
+        self,
+        opener: Opener,
+        shown: str,
+        options: LiveOptions,
+        count: Count,
+        clock: Clock = system_clock,
+        pace: Pace | None = None,
     ) -> None:
-        """`shown`: how log lines call the camera, without credentials."""
+        """`shown`: how log lines call the camera, without credentials. `pace`: the server's wishes."""
+        self._pace = pace or Pace(options.cadence_seconds)
         self._opener = opener
         self._shown = shown
         self._options = options
         self._count = count
         self._clock = clock
+        self._gate = Gate()
+        self._promised = 0.0
+        self._summoned = False
         self._capture: VideoCapture | None = None
         self._backoff = Backoff(options.retry_first_seconds, options.retry_max_seconds, random.Random())  # noqa: S311
 
@@ -102,12 +121,27 @@ class LiveSource:
             if self._backoff.failures:
                 log(logging.INFO, "the camera is back", source=self._shown)
             self._backoff.reset()
-            if self._options.cadence_seconds >= HOLD_OPEN_BELOW_SECONDS:
+            if self._between() >= HOLD_OPEN_BELOW_SECONDS:
                 self._let_go()
-            yield frame
-            now, due = time.monotonic(), due + self._options.cadence_seconds
-            if due < now:  # late: what was missed is missed, and not made up by a burst
-                due = now + self._options.cadence_seconds
+            if frame.data:
+                yield frame
+            due = self._due_after(max(due, time.monotonic() - self._pace.cadence_seconds))
+
+    def _between(self) -> float:
+        """Seconds between two looks at the camera."""
+        look = self._options.look_seconds
+        return self._pace.cadence_seconds if look is None else min(look, self._pace.cadence_seconds)
+
+    def _due_after(self, due: float) -> float:
+        pause = self._pace.pause(self._clock.now())
+        if self._options.look_seconds is not None:
+            pause = min(pause, self._options.look_seconds)
+        now, due = time.monotonic(), due + pause
+        if due >= now:
+            return due
+        if pause > 0:  # late: what was missed is missed, and not made up by a burst
+            self._count(LATEST_WINS)
+        return now + pause
 
     def done_with(self, frame: CapturedFrame) -> None:
         """A camera keeps nothing."""
@@ -120,10 +154,11 @@ class LiveSource:
         """Wait; meanwhile take in and drop what an open stream sends, or the next picture would be an old one."""
         while not stop.is_set():
             left = due - time.monotonic()
-            if left <= 0:
+            self._summoned = self._pace.summoned()
+            if self._summoned or left <= 0:
                 return True
             if self._capture is None:
-                stop.wait(left)
+                self._pace.wait(left, stop)
             elif not self._capture.grab():
                 self._let_go()
         return False
@@ -137,10 +172,26 @@ class LiveSource:
                 _warm_up(self._capture)
             good, pixels = self._capture.read()
             captured_at = self._clock.now()
-            return CapturedFrame(self._encode(pixels), captured_at) if good and pixels is not None else None
+            if not good or pixels is None:
+                return None
+            if not self._passes(pixels):
+                return CapturedFrame(b"", captured_at)
+            return CapturedFrame(self._encode(pixels), captured_at, priority=self._pace.priority(captured_at))
         except (cv2.error, ValueError) as error:
             log(logging.WARNING, "the camera's picture cannot be used", source=self._shown, error=type(error).__name__)
             return None
+
+    def _passes(self, pixels: Any) -> bool:
+        """Whether the picture is worth sending. One a cadence always is, and each that a roll call asks for."""
+        if self._options.look_seconds is None:
+            return True
+        now = time.monotonic()
+        passed = self._gate.judge(pixels, due=self._summoned or now >= self._promised)
+        if passed is not Passed.SEND:
+            self._count(f"gated.{passed.value}")
+            return False
+        self._promised = now + self._pace.pause(self._clock.now())
+        return True
 
     def _encode(self, pixels: Any) -> bytes:
         return encode_jpeg(pixels, self._options.quality)

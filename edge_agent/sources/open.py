@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.errors import SettingsInvalid
+from edge_agent.pace import Pace
 from edge_agent.sources.address import SourceAddress, SourceKind
 from edge_agent.sources.base import Count, Known, Source
 from edge_agent.sources.folder import FolderOptions, FolderSource
@@ -20,6 +21,8 @@ class SourceOptions:
     cadence_seconds: float = 300.0
     quality: int = 90
     timeout_seconds: float = 10.0
+    pace: Pace | None = None
+    look_seconds: float | None = None
 
 
 def open_source(address: SourceAddress, options: SourceOptions, known: Known, count: Count) -> Source:
@@ -30,6 +33,18 @@ def open_source(address: SourceAddress, options: SourceOptions, known: Known, co
         return FolderSource(Path(address.value), options.folder, known, count)
     if address.kind is SourceKind.FILE:
         return _open_video(address, options, known)
+    if address.kind is SourceKind.SNAPSHOT:
+        from edge_agent.sources.snapshot_url import SnapshotUrlSource
+
+        pace = options.pace or Pace(options.cadence_seconds)
+        return SnapshotUrlSource(
+            address.value,
+            address.shown,
+            count,
+            pace,
+            timeout_seconds=options.timeout_seconds,
+            max_bytes=options.folder.max_bytes,
+        )
     return _open_live(address, options, count)
 
 
@@ -45,9 +60,11 @@ def _open_video(address: SourceAddress, options: SourceOptions, known: Known) ->
 def _open_live(address: SourceAddress, options: SourceOptions, count: Count) -> Source:
     from edge_agent.sources.live import LiveOptions, LiveSource, stream_opener, usb_opener
 
-    live = LiveOptions(options.cadence_seconds, options.quality, options.timeout_seconds)
+    live = LiveOptions(
+        options.cadence_seconds, options.quality, options.timeout_seconds, look_seconds=options.look_seconds
+    )
     if address.kind is SourceKind.USB:
         opener = usb_opener(int(address.value))
     else:
         opener = stream_opener(address.value, options.timeout_seconds)
-    return LiveSource(opener, address.shown, live, count)
+    return LiveSource(opener, address.shown, live, count, pace=options.pace)

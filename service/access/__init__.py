@@ -1,6 +1,11 @@
 """Who may: people with roles at facilities, sessions, and tokens of programs and devices."""
 
 from service.access.actor import NOBODY, SYSTEM, Actor, Grant, Permission, Role
+from service.access.device_digest import SignedBodies
+from service.access.device_nonces import issue_nonce, nonce_issued_at
+from service.access.device_repository import device_by_id, device_key, devices_at, faults_between, keys_of
+from service.access.device_tables import Device, DeviceKey, PairingCode, SignatureFault
+from service.access.devices import new_pairing_code, revoke_device
 from service.access.errors import (
     Forbidden,
     ForeignOrigin,
@@ -42,6 +47,8 @@ __all__ = [
     "SYSTEM",
     "AccessToken",
     "Actor",
+    "Device",
+    "DeviceKey",
     "Forbidden",
     "ForeignOrigin",
     "FormGuard",
@@ -49,9 +56,12 @@ __all__ = [
     "LinkSpent",
     "LoginRequired",
     "NewSession",
+    "PairingCode",
     "Permission",
     "Role",
     "Rule",
+    "SignatureFault",
+    "SignedBodies",
     "TooManyAttempts",
     "UserAccount",
     "WrongCredentials",
@@ -60,17 +70,26 @@ __all__ = [
     "allow",
     "check_origin",
     "clear_session_cookie",
+    "device_by_id",
+    "device_key",
+    "devices_at",
+    "faults_between",
     "grant_role",
     "grants_of",
+    "issue_nonce",
+    "keys_of",
     "link_is_good",
     "log_in",
     "log_out",
     "named_user",
     "new_link",
+    "new_pairing_code",
     "new_token",
+    "nonce_issued_at",
     "open_session",
     "optional_actor",
     "purge_job",
+    "revoke_device",
     "revoke_token",
     "set_active",
     "set_password",

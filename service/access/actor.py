@@ -22,8 +22,15 @@ class Permission(StrEnum):
     OCCUPANCY_READ = "occupancy:read"
     DIRECTED_READ = "directed:read"
     DIRECTED_ANSWER = "directed:answer"
+    ROLL_CALLS_START = "rollcalls:start"
     FINDINGS_READ = "findings:read"
     FRAMES_READ = "frames:read"
+    PURCHASES_VERIFY = "purchases:verify"
+    PURCHASES_SELL = "purchases:sell"
+    PURCHASES_READ = "purchases:read"
+    PURCHASES_REVIEW = "purchases:review"
+    REGISTERS_WRITE = "registers:write"
+    STOCK_WRITE = "stock:write"
     CLOCK_DRIVE = "clock:drive"
     OPERATE = "operate"
 
@@ -39,13 +46,19 @@ class Role(StrEnum):
 
 _READS = frozenset(
     {Permission.FACILITY_READ, Permission.OCCUPANCY_READ, Permission.DIRECTED_READ, Permission.FINDINGS_READ}
+    | {Permission.PURCHASES_READ}
 )
+# At a pharmacy the staff are its pharmacists.
+_COUNTER = frozenset({Permission.PURCHASES_REVIEW, Permission.REGISTERS_WRITE, Permission.PURCHASES_SELL})
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: _READS,
-    Role.WARD_STAFF: _READS | {Permission.DIRECTED_ANSWER, Permission.ENROLMENTS_WRITE, Permission.FRAMES_READ},
-    Role.INSPECTOR: _READS | {Permission.DIRECTED_ANSWER, Permission.FRAMES_READ},
+    Role.WARD_STAFF: _READS
+    | _COUNTER
+    | {Permission.DIRECTED_ANSWER, Permission.ENROLMENTS_WRITE, Permission.FRAMES_READ},
+    Role.INSPECTOR: _READS
+    | {Permission.DIRECTED_ANSWER, Permission.ROLL_CALLS_START, Permission.FRAMES_READ, Permission.PURCHASES_REVIEW},
     # Pictures come from devices: a person who could post them could make evidence.
-    Role.ADMIN: frozenset(Permission) - {Permission.SNAPSHOTS_POST},
+    Role.ADMIN: frozenset(Permission) - {Permission.SNAPSHOTS_POST, Permission.PURCHASES_VERIFY},
 }
 
 
@@ -59,15 +72,19 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whoever makes a request: a person, a program or device with a token, nobody, or the system itself."""
+    """Whoever makes a request: a person, a program with a token, a device that signs, nobody, or the system itself.
 
-    kind: Literal["user", "token", "nobody", "system"]
+    `camera_id`: the only camera that a token or device stands for. `kiosk_id`: of a kiosk, its device's id.
+    """
+
+    kind: Literal["user", "token", "device", "nobody", "system"]
     id: str = ""
     name: str = ""
     grants: tuple[Grant, ...] = ()
     scopes: frozenset[Permission] = frozenset()
     facility_id: str | None = None
     camera_id: str | None = None
+    kiosk_id: str | None = None
     session_id: str = ""
     csrf_token: str = field(default="", repr=False)
 
@@ -85,7 +102,7 @@ class Actor:
         """The facilities where the actor has `permission`; None means everywhere."""
         if self.kind == "system":
             return None
-        if self.kind == "token":
+        if self.kind in ("token", "device"):
             here = frozenset({self.facility_id}) if self.facility_id else frozenset[str]()
             return here if permission in self.scopes else frozenset()
         granted = [grant.facility_id for grant in self.grants if permission in ROLE_PERMISSIONS[grant.role]]
@@ -97,13 +114,13 @@ class Actor:
         """Whether the actor may know that the facility exists."""
         if self.kind == "system":
             return True
-        if self.kind == "token":
+        if self.kind in ("token", "device"):
             return self.facility_id == facility_id
         return any(grant.facility_id in (None, facility_id) for grant in self.grants)
 
     def works_at(self, facility_id: str) -> bool:
         """Whether the actor belongs to this very facility, rather than standing above all of them."""
-        if self.kind == "token":
+        if self.kind in ("token", "device"):
             return self.facility_id == facility_id
         return self.kind == "system" or any(grant.facility_id == facility_id for grant in self.grants)
 

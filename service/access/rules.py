@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Form, Request, Response
 
 from service.access.actor import NOBODY, Actor, Permission
+from service.access.device_signatures import is_signed
+from service.access.devices import actor_of_signature
 from service.access.errors import Forbidden, ForeignOrigin, LoginRequired
 from service.access.sessions import NewSession, actor_of_cookie
 from service.access.tokens import actor_of_token
@@ -29,7 +31,10 @@ PUBLIC_ROUTES: frozenset[tuple[str, str]] = frozenset(
         ("GET", "/one-time/{secret}"),
         ("POST", "/one-time/{secret}"),
         ("POST", "/api/v1/sessions"),
+        ("POST", "/api/v1/devices/pair"),
         ("GET", "/static/{path}"),
+        # Public keys: whoever sells upon a token checks it with them.
+        ("GET", "/api/v1/purchase-keys"),
     }
 )
 
@@ -66,10 +71,13 @@ def allow(*permissions: Permission) -> Any:
 
 
 def authenticate(request: Request, context: Context) -> Actor:
-    """Who sends the request: by its token, else by its cookie, else nobody. Raises `ForeignOrigin`.
+    """Who sends the request: by its signature, its token, its cookie, else nobody.
 
-    A token that is not good is nobody, whatever the cookie says: a program must notice.
+    A token that is not good is nobody, whatever the cookie says: a program must notice. Raises `ForeignOrigin`, or a
+    `SignatureRefused` for a signature that is not good.
     """
+    if is_signed(request):
+        return _signer(request, context)
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme:
         return actor_of_token(context, secret.strip()) if scheme.lower() == "bearer" and secret else NOBODY
@@ -80,6 +88,14 @@ def authenticate(request: Request, context: Context) -> Actor:
     if actor.is_known and request.method not in _SAFE_METHODS:
         _refuse_forgery(request, context, actor)
     return actor
+
+
+def _signer(request: Request, context: Context) -> Actor:
+    """The device that signed; asked twice in one request, it is verified once: its nonce is good only once."""
+    known = getattr(request.state, "signer", None)
+    if not isinstance(known, Actor):
+        known = request.state.signer = actor_of_signature(context, request)
+    return known
 
 
 def optional_actor(request: Request) -> Actor:

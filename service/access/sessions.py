@@ -13,6 +13,7 @@ from service import ledger
 from service.access import repository
 from service.access.actor import NOBODY, Actor
 from service.access.attempts import AttemptLimit
+from service.access.device_repository import forget_nonces
 from service.access.errors import LinkSpent, TooManyAttempts, WrongCredentials
 from service.access.passwords import hash_password, needs_rehash, password_matches
 from service.access.tables import OneTimeLink, UserAccount, UserSession
@@ -148,6 +149,7 @@ def purge_job(context: Context, _payload: dict[str, Any]) -> None:
     """Forgets sessions and links that ended a month ago; the ledger keeps that there were logins."""
     with context.database.transaction() as session:
         repository.delete_ended(session, context.clock.now() - _FORGET_AFTER)
+        forget_nonces(session, context.clock.now())
 
 
 def actor_of_cookie(context: Context, secret: str) -> Actor:

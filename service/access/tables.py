@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from service.access import device_tables  # noqa: F401 - the tables of devices belong to this room
 from service.kit.ids import new_id
 from service.platform.database import UtcDateTime
 

@@ -2,15 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from service.contracts.messages import Answer, Code, Instant, Message
+from service.contracts.snapshots import CLOCK_OFFSET_MAX_MS
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2**53)]
 ShortText = Annotated[str, Field(strict=True, max_length=64)]
+KeyText = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9+/]{43}=$")]
+"""An Ed25519 public key: 32 bytes in Base64."""
+DeviceKind = Literal["camera", "kiosk"]
+
+
+class PairRequest(Message):
+    """What a device sends once to `POST /api/v1/devices/pair`. The private half of its key never leaves it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"code": "7K3Q-9XWD", "public_key": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="}]
+        }
+    )
+
+    code: Annotated[str, Field(strict=True, min_length=8, max_length=16)] = Field(
+        description="As `wardwatch devices pair` printed it; case and hyphens do not matter."
+    )
+    public_key: KeyText = Field(description="Ed25519, 32 bytes in Base64.")
+    versions: dict[ShortText, ShortText] = Field(default_factory=dict, max_length=32)
+
+
+class PairAccepted(Answer):
+    """The device is known from now on, and signs its requests with `key_id`."""
+
+    device_id: str
+    key_id: str
+    kind: DeviceKind
+    name: str
+    facility_code: str
+    camera_code: str | None = None
+    server_time: Instant
+    nonce: str = Field(default="", description="For the first capture statement.")
+
+
+class KeyRequest(Message):
+    """A new key for a device that is paired already: `POST /api/v1/devices/me/keys`, signed with the old key."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"public_key": "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", "proof": "A" * 86 + "=="}]
+        }
+    )
+
+    public_key: KeyText
+    proof: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9+/]{86}==$")] = Field(
+        description="The new key's signature over `wardwatch-key/1`, device id and new public key, one a line."
+    )
+
+
+class KeyAccepted(Answer):
+    """Both keys are good until `old_key_valid_until`; then only the new one."""
+
+    key_id: str
+    old_key_valid_until: Instant
 
 
 class ZoneOut(Answer):
@@ -34,6 +89,14 @@ class CameraOut(Answer):
     name: str = ""
     facility_code: str
     ward_code: str
+
+
+class RollCallOut(Answer):
+    """A roll call that is open now: take a picture at once, and keep what belongs to it longest."""
+
+    roll_call_id: str
+    opens_at: Instant
+    closes_at: Instant
 
 
 class DeviceConfig(Answer):
@@ -69,6 +132,12 @@ class DeviceConfig(Answer):
 
     version: str = Field(description="Changes whenever anything else here does.")
     cadence_seconds: int = Field(ge=1, description="Seconds between two pictures.")
+    jitter_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="Each pause is up to so much shorter or longer, at random.",
+    )
+    roll_calls: tuple[RollCallOut, ...] = Field(default=(), description="Open now.")
     camera: CameraOut
     zones: tuple[ZoneOut, ...] = ()
 
@@ -91,7 +160,9 @@ class Heartbeat(Message):
         }
     )
 
-    camera_id: Code = Field(description="The camera's id, or its code within the token's facility.")
+    camera_id: Code | None = Field(
+        default=None, description="The camera's id or code. A signing device may leave it out: it is its own."
+    )
     clock: Instant = Field(description="What the device's own clock reads, uncorrected.")
     spool_depth: Count = Field(description="Pictures waiting to be sent.")
     refused: Count = Field(default=0, description="Pictures the server refused for good, kept on the device.")
@@ -101,10 +172,20 @@ class Heartbeat(Message):
     versions: dict[ShortText, ShortText] = Field(
         default_factory=dict, max_length=32, description="Versions of what runs on the device."
     )
+    clock_offset_ms: Annotated[int, Field(strict=True, ge=-CLOCK_OFFSET_MAX_MS, le=CLOCK_OFFSET_MAX_MS)] | None = Field(
+        default=None, description="Server's time minus the device's, as the device measured it last."
+    )
+    temperature_c: Annotated[float, Field(ge=-60, le=150, allow_inf_nan=False)] | None = Field(
+        default=None, description="Of the box, degrees Celsius."
+    )
+    captured: Count = Field(default=0, description="Pictures made durable on the device, ever.")
+    camera_away: Count = Field(default=0, description="Attempts at which the camera gave no picture, ever.")
+    oldest_waiting_at: Instant | None = Field(default=None, description="When the oldest waiting picture was taken.")
 
 
 class HeartbeatAccepted(Answer):
     """The server's answer, from which the device measures how far its clock is off."""
 
     server_time: Instant
+    nonce: str = Field(default="", description="Goes into the capture statements from now on.")
     config_version: str | None = Field(default=None, description="Differs from what the device holds: fetch it again.")

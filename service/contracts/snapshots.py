@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from service.contracts.messages import Answer, Code, Instant, Message
+from service.contracts.statements import CaptureStatement
 
 SEQUENCE_MAX = 2**31 - 1
 """Largest sequence: what every database's INTEGER holds. At a frame a second it lasts 68 years."""
@@ -43,6 +44,9 @@ class SnapshotMeta(Message):
         default=None,
         description="Server's time minus the device's, milliseconds, as last measured and already added to "
         "`captured_at`. Absent: never measured.",
+    )
+    statement: CaptureStatement | None = Field(
+        default=None, description="What the device signed when it took the picture. Required of paired devices."
     )
 
 

@@ -176,7 +176,7 @@ def test_a_camera_whose_power_goes_is_opened_again(camera: RtspCamera) -> None:
         camera.on = True
         wait_for(lambda: len(taking.frames) >= had + 2, 20)
     assert camera.connections >= 2
-    assert set(causes) == {"camera_away"}
+    assert set(causes) - {"missed.slow"} == {"camera_away"}  # a busy machine is slow besides
 
 
 def test_a_slow_cadence_opens_the_camera_for_each_picture(camera: RtspCamera, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,12 +230,13 @@ def test_a_password_on_the_command_line_is_not_said_either(tmp_path: Path, token
         *("--token-file", str(token_file), "--spool", str(tmp_path / "s.db")),
         *("--source", "rtsp://viewer:hunter22@127.0.0.1:9/ward"),
     ]
-    agent = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    threading.Event().wait(3.0)
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        agent = subprocess.Popen(arguments, stdout=file, stderr=subprocess.STDOUT)
+    wait_for(lambda: "the camera gives no picture" in log.read_text(), 30)
     agent.terminate()
-    said, _ = agent.communicate(timeout=30)
-    assert "the camera gives no picture" in said
-    assert "hunter22" not in said
+    agent.wait(30)
+    assert "hunter22" not in log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,339 @@
+"""One customer at a time: challenge, frames, verdict, and what happens without a server."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import segno
+
+from edge_agent.errors import KioskRequestInvalid, WrongTurn
+from edge_agent.kiosk.forms import (
+    ChallengeOut,
+    ClaimForm,
+    DocumentsForm,
+    FrameOut,
+    PurchaseForm,
+    ReviewOut,
+    StateOut,
+    VerdictOut,
+)
+from edge_agent.kiosk.link import ServerLink, Unreachable
+from edge_agent.kiosk.offline import OfflinePurchase, OfflineVerdict, decide_offline
+from edge_agent.kiosk.settings import KioskSettings
+from edge_agent.kiosk.store import KioskStore
+from service.contracts import (
+    REASON_TEXTS,
+    DelegationClaim,
+    DelegationClaimed,
+    DocumentCheck,
+    Effect,
+    IdentityMethod,
+    OfflineChecks,
+    ProvisionalPurchase,
+    PurchaseChallenge,
+    PurchaseMeta,
+    PurchaseVerdict,
+    ReasonCode,
+    ReasonOut,
+    Verdict,
+)
+from service.kit.clock import Clock, system_clock
+from service.kit.ids import new_id
+from service.vision import ImageLimits, Pack, decode
+from service.vision.liveness import Advice, HeadPose, LivenessVerdict, Turn, coach, judge_burst, turns_for
+
+_ASTRAY = 2
+"""Frames in a row that must show another turn: one may be a head on its way."""
+OFFLINE_SECONDS = 120
+"""How long a challenge of the kiosk's own is good."""
+FRAME_LIMITS = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=2_100_000, max_side=2048)
+_CLAIMABLE = frozenset({ReasonCode.NO_DELEGATION, ReasonCode.DELEGATE_UNKNOWN, ReasonCode.DELEGATION_EXPIRED})
+
+
+@dataclass(slots=True)
+class Visit:
+    """What is known of the customer now standing there; forgotten as a whole."""
+
+    session: str
+    challenge: PurchaseChallenge | None = None
+    turns: tuple[Turn, ...] = ()
+    until: float = 0.0
+    ahead: HeadPose | None = None
+    images: list[bytes] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    astray: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every turn was taken."""
+        return bool(self.turns) and len(self.images) == len(self.turns)
+
+
+class Desk:
+    """What the page can ask for. Shared by the page's requests, which are served one after the other."""
+
+    def __init__(
+        self, settings: KioskSettings, link: ServerLink, store: KioskStore, pack: Pack, clock: Clock = system_clock
+    ) -> None:
+        self._settings, self._link, self._store, self._pack, self._clock = settings, link, store, pack, clock
+        self._visit: Visit | None = None
+        self._lock = threading.RLock()
+        self._online = False
+
+    def state(self) -> StateOut:
+        """For the page's corner, and for whoever looks after the kiosk."""
+        copy, counts = self._store.copy(), self._store.counts()
+        age = None if copy is None else max(0, int((self._clock.now() - copy.made_at).total_seconds()))
+        return StateOut(
+            online=self._online,
+            cache_seconds=age,
+            cache_usable=copy is not None and self._clock.now() < copy.use_until,
+            waiting=counts.waiting,
+            wrong=counts.wrong,
+            camera_ready=self._pack.mesh is not None,
+            name=self._settings.name,
+            language=self._settings.language,
+            idle_seconds=self._settings.idle_seconds,
+        )
+
+    def begin(self) -> str:
+        """Forget whoever was here; a new session."""
+        with self._lock:
+            self._visit = Visit(secrets.token_urlsafe(12))
+            return self._visit.session
+
+    def wipe(self) -> None:
+        """Forget whoever was here."""
+        with self._lock:
+            self._visit = None
+
+    def seen(self, online: bool) -> None:
+        """What the courier or a call found out about the server."""
+        self._online = online
+
+    def challenge(self, session: str) -> ChallengeOut:
+        """The server's challenge; without it, one of the kiosk's own."""
+        visit = self._of(session)
+        drawn: PurchaseChallenge | None = None
+        try:
+            drawn = self._link.challenge()
+            self.seen(True)
+        except Unreachable:
+            self.seen(False)
+        with self._lock:
+            visit.challenge = drawn
+            visit.turns = tuple(Turn(t) for t in drawn.turns) if drawn else turns_for(secrets.token_urlsafe(18))
+            seconds = OFFLINE_SECONDS
+            if drawn is not None:
+                seconds = max(1, int((drawn.expires_at - drawn.issued_at).total_seconds()))
+            visit.until = time.monotonic() + seconds
+            visit.ahead, visit.images, visit.times, visit.astray = None, [], [], 0
+            turns = tuple(turn.value for turn in visit.turns)
+            return ChallengeOut(turns=turns, seconds=seconds, offline=drawn is None)
+
+    def frame(self, session: str, data: bytes) -> FrameOut:
+        """One preview frame: advice, and the frame itself when it shows the turn that is due.
+
+        Raises `KioskRequestInvalid` without a challenge or after it lapsed, `WrongTurn` for a turn that nobody asked
+        for, `ImageError` for what is no picture.
+        """
+        visit = self._of(session)
+        if not visit.turns or time.monotonic() > visit.until:
+            raise KioskRequestInvalid("the challenge has lapsed", field="challenge", remedy="draw a new one")
+        total = len(visit.turns)
+        if visit.is_whole:
+            return FrameOut(advice=Advice.TAKEN.value, taken=total, total=total)
+        frame = decode(data, FRAME_LIMITS, field="frame")
+        coaching = coach(frame, visit.turns[len(visit.images)], visit.ahead, self._pack)
+        with self._lock:
+            _keep_to_the_order(visit, coaching.seen)
+            if coaching.advice is Advice.TAKEN:
+                visit.ahead = visit.ahead or coaching.pose
+                visit.images.append(data)
+                visit.times.append(time.monotonic())
+            return FrameOut(advice=coaching.advice.value, taken=len(visit.images), total=total)
+
+    def verify(self, session: str, form: PurchaseForm) -> VerdictOut:
+        """The server's verdict on the burst; without it, the kiosk's own. Raises `KioskRequestInvalid`,
+        `ServerRefused`."""
+        visit = self._of(session)
+        if not visit.is_whole:
+            raise KioskRequestInvalid("the turns are not complete", field="frames", remedy="follow the arrows")
+        if visit.challenge is None:
+            return self._offline(new_id(), form, visit, None)
+        meta = self._meta(form, visit.challenge, visit.times)
+        try:
+            verdict = self._link.verify(meta, visit.images)
+            self.seen(True)
+        except Unreachable:
+            self.seen(False)
+            # The same number: should the server have heard after all, it knows the purchase.
+            return self._offline(meta.request_id, form, visit, None)
+        return _shown(verdict)
+
+    def documents(self, session: str, form: DocumentsForm) -> VerdictOut:
+        """The manual path, open to everybody, at any moment."""
+        visit = self._of(session)
+        request_id = new_id()
+        meta = PurchaseMeta(
+            request_id=request_id,
+            patient_no=form.patient_no,
+            buyer=form.buyer,
+            delegate_no=form.delegate_no,
+            items=form.items,
+            method=IdentityMethod.DOCUMENTS,
+            documents=form.documents,
+            kiosk=self._settings.kiosk,
+        )
+        try:
+            verdict = self._link.verify(meta, ())
+            self.seen(True)
+        except Unreachable:
+            self.seen(False)
+            return self._offline(request_id, form, visit, form.documents)
+        return _shown(verdict)
+
+    def claim(self, session: str, form: ClaimForm) -> DelegationClaimed:
+        """Register a delegation for review. Raises `Unreachable`: that needs the server."""
+        self._of(session)
+        return self._link.claim(
+            DelegationClaim(
+                request_id=new_id(),
+                patient_no=form.patient_no,
+                delegate_no=form.delegate_no,
+                delegate_name=form.delegate_name,
+                relation=form.relation,
+                documents=form.documents,
+                kiosk=self._settings.kiosk,
+            )
+        )
+
+    def review(self, session: str, review_id: str) -> ReviewOut:
+        """How the manual review stands."""
+        self._of(session)
+        state = self._link.review(review_id)
+        return ReviewOut(
+            state=state.state,
+            verdict=None if state.verdict is None else state.verdict.value,
+            token=state.token,
+            token_qr=qr_of(state.token),
+            text_en=state.text_en,
+            text_zh=state.text_zh,
+        )
+
+    def _of(self, session: str) -> Visit:
+        with self._lock:
+            if self._visit is None or not secrets.compare_digest(self._visit.session, session):
+                raise KioskRequestInvalid("this visit is over", field="session", remedy="begin again")
+            return self._visit
+
+    def _meta(self, form: PurchaseForm, challenge: PurchaseChallenge, times: Sequence[float]) -> PurchaseMeta:
+        return PurchaseMeta(
+            request_id=new_id(),
+            patient_no=form.patient_no,
+            buyer=form.buyer,
+            delegate_no=form.delegate_no,
+            items=form.items,
+            challenge_id=challenge.challenge_id,
+            nonce=challenge.nonce,
+            frame_times=_since_first(times),
+            kiosk=self._settings.kiosk,
+        )
+
+    def _offline(
+        self, request_id: str, form: PurchaseForm, visit: Visit, documents: DocumentCheck | None
+    ) -> VerdictOut:
+        """Decided by the copy, told to the server when it is back."""
+        now, copy = self._clock.now(), self._store.copy()
+        liveness = None if documents is not None else self._liveness(visit)
+        method = IdentityMethod.FACE if documents is None else IdentityMethod.DOCUMENTS
+        spent = self._store.spent(form.delegate_no, form.patient_no) if form.delegate_no is not None else 0
+        asked = OfflinePurchase(form.patient_no, form.buyer, form.delegate_no, form.items, method, liveness, spent, now)
+        decided = decide_offline(copy, asked)
+        age = 0 if copy is None else max(0, int((now - copy.made_at).total_seconds()))
+        purchase = ProvisionalPurchase(
+            request_id=request_id,
+            patient_no=form.patient_no,
+            buyer=form.buyer,
+            delegate_no=form.delegate_no,
+            items=form.items,
+            served_at=now,
+            reasons=decided.reasons,
+            checks=OfflineChecks(
+                turns=tuple(turn.value for turn in visit.turns) if documents is None else (),
+                liveness="not_tried" if liveness is None else liveness.value,
+                cache_version="" if copy is None else copy.version,
+                cache_age_seconds=min(age, 366 * 86_400),
+            ),
+            method=method,
+            documents=documents,
+            frame_times=_since_first(visit.times) if documents is None else None,
+            kiosk=self._settings.kiosk,
+        )
+        if decided.verdict is Verdict.PROVISIONAL:
+            self._store.queue(purchase, visit.images if documents is None else (), spend=True)
+        return _shown_offline(request_id, decided, now)
+
+    def _liveness(self, visit: Visit) -> LivenessVerdict:
+        frames = [decode(image, FRAME_LIMITS, field="frame") for image in visit.images]
+        return judge_burst(frames, visit.turns, self._pack, frame_times=visit.times).verdict
+
+
+def _keep_to_the_order(visit: Visit, seen: Turn | None) -> None:
+    """A film of another challenge shows the turns that are due sooner or later, and others in between: waiting for the
+    right ones would let it pass. Whoever turns the wrong way draws a new challenge."""
+    due = visit.turns[len(visit.images)]
+    made = visit.turns[len(visit.images) - 1] if visit.images else Turn.CENTRE
+    if not visit.images or seen in (None, Turn.CENTRE, due, made):
+        visit.astray = 0
+        return
+    visit.astray += 1
+    if visit.astray >= _ASTRAY:
+        visit.turns = ()
+        raise WrongTurn("that was another turn", field="turns", remedy="follow the arrows of a new challenge")
+
+
+def _since_first(times: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(at - times[0], 3) for at in times)
+
+
+def _shown(verdict: PurchaseVerdict) -> VerdictOut:
+    codes = {reason.code for reason in verdict.reasons}
+    return VerdictOut(
+        verdict=verdict.verdict.value,
+        reasons=verdict.reasons,
+        request_id=verdict.request_id,
+        served_at=verdict.service_at.isoformat(timespec="seconds"),
+        token=verdict.token,
+        token_qr=qr_of(verdict.token),
+        retry_allowed=verdict.retry_allowed,
+        review_id=verdict.review_id,
+        claimable=bool(codes & _CLAIMABLE),
+    )
+
+
+def _shown_offline(request_id: str, decided: OfflineVerdict, now: datetime) -> VerdictOut:
+    return VerdictOut(
+        verdict=decided.verdict.value,
+        reasons=tuple(_reason(code) for code in decided.reasons),
+        request_id=request_id,
+        served_at=now.isoformat(timespec="seconds"),
+        offline=True,
+    )
+
+
+def _reason(code: ReasonCode) -> ReasonOut:
+    texts = REASON_TEXTS[code]
+    return ReasonOut(code=code, effect=Effect.NOTE, text_en=texts.en, text_zh=texts.zh)
+
+
+def qr_of(token: str | None) -> str | None:
+    """`token` as a QR code for the till's scanner: an SVG, as a data URI."""
+    if token is None:
+        return None
+    return str(segno.make(token, error="l", micro=False).svg_data_uri(scale=3, border=2))

@@ -1,0 +1,192 @@
+"""The real kiosk against the real server: paired, signed, enrolled by photographs, offline and back."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlmodel import select
+
+from edge_agent.kiosk.courier import Courier
+from edge_agent.kiosk.desk import Desk
+from edge_agent.kiosk.forms import PurchaseForm, VerdictOut
+from edge_agent.kiosk.link import ServerLink
+from edge_agent.kiosk.settings import KioskSettings
+from edge_agent.kiosk.store import KioskStore
+from service.access import SYSTEM
+from service.contracts import PurchaseMeta
+from service.enrolment import enrol_delegate
+from service.facilities.tables import Facility
+from service.pharmacy.registers import Entry, NewDelegate, NewDelegation, add_delegate, add_delegation
+from service.pharmacy.tables import Delegate, PharmacySite, Purchase
+from service.platform.context import Context
+from service.simulator.attacks import Attempt, Species, attack_burst
+from service.simulator.heads import HeadCamera, Light, Motion, pose_of
+from service.simulator.surfaces import Pixels, Pose
+from service.vision import Pack
+from service.vision.liveness import Turn
+from tests.builders import create_facility, create_patient
+from tests.devices import pair_device
+from tests.edge_agent.conftest import wait_for
+from tests.rendered import library
+from tests.vision.conftest import FOLDER
+
+pytestmark = [pytest.mark.models, pytest.mark.e2e]
+FORM = PurchaseForm.model_validate(
+    {
+        "patient_no": "P1",
+        "buyer": "delegate",
+        "delegate_no": "D1",
+        "items": [{"code": "A10BA02", "quantity": "2", "days_of_supply": 28, "drug_class": "diabetes"}],
+    }
+)
+
+
+@dataclass
+class Counter:
+    """A paired kiosk's parts and its server."""
+
+    desk: Desk
+    courier: Courier
+    store: KioskStore
+    context: Context
+    server: uvicorn.Server
+    pack: Pack
+    place: Facility
+
+    def visit(self, shoot: Callable[[Turn], Pixels]) -> VerdictOut:
+        """A customer whom the camera sees as `shoot` says, turn by turn."""
+        session = self.desk.begin()
+        challenge = self.desk.challenge(session)
+        for turn in challenge.turns:
+            time.sleep(0.2)
+            answer = self.desk.frame(session, bytes(cv2.imencode(".jpg", shoot(Turn(turn)))[1]))
+        assert answer.taken == answer.total
+        return self.desk.verify(session, FORM)
+
+
+def person(pack: Pack, name: str, seed: int = 3) -> Callable[[Turn], Pixels]:
+    """Somebody who does as asked."""
+    camera, head = HeadCamera(seed), library(pack).head(name)
+    return lambda turn: camera.shot(head, camera.unsteady(pose_of(turn, Motion(yaw=27, pitch=20))))
+
+
+@pytest.fixture
+def counter(app: FastAPI, context: Context, real_pack: Pack, tmp_path: Path) -> Iterator[Counter]:
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started, 30)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    now = context.clock.now()
+    with context.database.transaction() as session:
+        place = create_facility(session, code="north", kind="pharmacy")
+        session.add(PharmacySite(facility_id=place.id, register_code="district", updated_at=now))
+        create_patient(session, place, "P1", birth_date=datetime(1941, 5, 2).date())  # noqa: DTZ001
+        entry = Entry(place, "user:builder", now - timedelta(days=30), source="staff")
+        add_delegate(session, entry, NewDelegate("D1"))
+        add_delegation(session, entry, _delegation(now))
+    _enrol(context, place, real_pack, now)
+    key_file = tmp_path / "key"
+    pair_device(context, place, "kiosk").save(key_file)
+    settings = KioskSettings(server=url, data=tmp_path / "kiosk", key_file=key_file, models=FOLDER, timeout_seconds=30)
+    link, store = ServerLink(settings), KioskStore(settings.data)
+    desk = Desk(settings, link, store, real_pack)
+    yield Counter(desk, Courier(desk, link, store, 60), store, context, server, real_pack, place)
+    server.should_exit = True
+    thread.join(10)
+    link.close()
+    store.close()
+
+
+def _delegation(now: datetime) -> NewDelegation:
+    return NewDelegation(delegate_no="D1", patient_no="P1", valid_from=now - timedelta(days=10), documents=("id_card",))
+
+
+def _enrol(context: Context, place: Facility, pack: Pack, now: datetime) -> None:
+    camera = HeadCamera(90, light=Light(noise=1.5, quality=94))
+    head = library(pack).head("f35")
+    photos = [bytes(cv2.imencode(".jpg", camera.shot(head, Pose(yaw=yaw, distance=4.5)))[1]) for yaw in (0.0, 3.0)]
+    with context.database.transaction() as session:
+        delegate = session.exec(select(Delegate)).one()
+        report = enrol_delegate(
+            context, session, place.id, delegate.id, "D1", photos, actor=SYSTEM, consent_at=now - timedelta(days=1)
+        )
+    assert report.accepted, report
+
+
+def test_the_delegate_is_approved_and_a_stranger_is_not(counter: Counter) -> None:
+    verdict = counter.visit(person(counter.pack, "f35"))
+    assert verdict.verdict == "approved", verdict
+    assert verdict.token_qr is not None
+    stranger = counter.visit(person(counter.pack, "f02", seed=8))
+    assert stranger.verdict in ("refused", "manual_review")
+    assert stranger.token is None
+    assert {"identity_mismatch", "identity_uncertain"} & {reason.code.value for reason in stranger.reasons}
+
+
+def test_a_folded_print_of_the_delegate_gets_no_token(counter: Counter) -> None:
+    head = library(counter.pack).head("f35")
+    camera = HeadCamera(3)
+
+    drawn = counter.desk._link.challenge()
+    turns = tuple(Turn(turn) for turn in drawn.turns)
+    burst = attack_burst(Species.PRINT_FOLDED, Attempt(head, head, turns, turns, Motion(yaw=30, pitch=22), 3), camera)
+    meta = PurchaseMeta(
+        request_id="r1",
+        challenge_id=drawn.challenge_id,
+        nonce=drawn.nonce,
+        **FORM.model_dump(include={"patient_no", "buyer", "delegate_no", "items"}),
+    )
+    # Past the page's own guidance, as a tampered kiosk would send it.
+    verdict = counter.desk._link.verify(meta, [bytes(cv2.imencode(".jpg", shot)[1]) for shot in burst])
+    assert verdict.verdict != "approved"
+    assert verdict.token is None
+    with counter.context.database.reading() as session:
+        assert session.exec(select(Purchase)).one().presentation_attack == "suspected"
+
+
+def test_without_the_server_provisional_and_confirmed_later(counter: Counter) -> None:
+    assert counter.courier.errand()
+    assert counter.desk.state().cache_usable
+    link = counter.desk._link
+    real, link._server = link._server, "http://127.0.0.1:9"
+    verdict = counter.visit(person(counter.pack, "f35"))
+    assert verdict.verdict == "provisional"
+    assert not counter.courier.errand()
+    link._server = real
+    assert counter.courier.errand()
+    state = counter.desk.state()
+    assert (state.online, state.waiting, state.wrong) == (True, 0, 0)
+    with counter.context.database.reading() as session:
+        assert session.exec(select(Purchase)).one().request_id == verdict.request_id
+
+
+def test_a_verification_takes_less_than_a_second(counter: Counter) -> None:
+    """Five frames, server work included. The figure with its conditions is in the benchmark; here the bound is doubled,
+    and grows with the machine's load, since tests share their machine."""
+    shoot = person(counter.pack, "f35")
+    seconds = []
+    for _ in range(4):
+        session = counter.desk.begin()
+        for turn in counter.desk.challenge(session).turns:
+            time.sleep(0.15)
+            counter.desk.frame(session, bytes(cv2.imencode(".jpg", shoot(Turn(turn)))[1]))
+        began = time.perf_counter()
+        counter.desk.verify(session, FORM)
+        seconds.append(time.perf_counter() - began)
+    assert statistics.median(seconds) < 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert np.isfinite(seconds).all()
