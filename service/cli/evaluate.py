@@ -107,6 +107,14 @@ def _ward_table(report: WardReport) -> Table:
     _rate(table, f"recall · 召回率 (≥ {report.threshold})", report.recall)
     _rate(table, f"uncertain · 不确定 ({report.absent_below} – {report.threshold})", report.uncertain)
     _rate(table, "face_recall · 人脸检出率", report.face_recall)
+    if report.cross_validated is not None:
+        found = report.cross_validated
+        _area(table, f"auc, body and face, {found.folds} folds · 交叉验证", found.auc)
+        _rate(table, "precision, held out · 留出", found.precision)
+        _rate(table, "recall, held out · 留出", found.recall)
+        _rate(table, "precision, held-out body threshold · 留出阈值", found.at_threshold_precision)
+        _rate(table, "recall, held-out body threshold · 留出阈值", found.at_threshold_recall)
+        _line(table, "brier, held out · 留出", f"{found.brier:.3f}")
     return table
 
 

@@ -2,16 +2,19 @@
 
 from service.enrolment.bulk_enrol import BulkReport, BulkRow, bulk_enrol
 from service.enrolment.consent import exempt_patients, record_consent, standing_consent
+from service.enrolment.due import DueForEnrolment, due_for_enrolment
 from service.enrolment.enrol_patient import enrol
 from service.enrolment.errors import BulkUnreadable, ConfirmationRefused, ConsentInvalid
-from service.enrolment.galleries import gallery, gallery_of_pack, reference_since
+from service.enrolment.galleries import delegate_gallery, gallery, gallery_of_pack, reference_since, templates_of
 from service.enrolment.pack import opened_pack
+from service.enrolment.person_templates import PersonKind, kinds_of, staff_ids, staff_numbers
+from service.enrolment.persons import PersonReport, enrol_delegate, enrol_staff, revoke_person
 from service.enrolment.photos import AssessedPhoto, Assessor
 from service.enrolment.reasons import REASON_CODES, Reason
 from service.enrolment.report import EnrolmentReport, EnrolmentStatus, LookAlike, PhotoReport
 from service.enrolment.second_person import confirm_enrolment, revoke_enrolment
-from service.enrolment.tables import Consent, FaceTemplate, GalleryStamp
-from service.enrolment.templates import NewTemplate, store_template
+from service.enrolment.tables import Consent, FaceTemplate, GalleryStamp, PersonTemplate
+from service.enrolment.templates import NewTemplate, enrolment_signatures, store_template
 
 __all__ = [
     "REASON_CODES",
@@ -23,24 +26,38 @@ __all__ = [
     "ConfirmationRefused",
     "Consent",
     "ConsentInvalid",
+    "DueForEnrolment",
     "EnrolmentReport",
     "EnrolmentStatus",
     "FaceTemplate",
     "GalleryStamp",
     "LookAlike",
     "NewTemplate",
+    "PersonKind",
+    "PersonReport",
+    "PersonTemplate",
     "PhotoReport",
     "Reason",
     "bulk_enrol",
     "confirm_enrolment",
+    "delegate_gallery",
+    "due_for_enrolment",
     "enrol",
+    "enrol_delegate",
+    "enrol_staff",
+    "enrolment_signatures",
     "exempt_patients",
     "gallery",
     "gallery_of_pack",
+    "kinds_of",
     "opened_pack",
     "record_consent",
     "reference_since",
     "revoke_enrolment",
+    "revoke_person",
+    "staff_ids",
+    "staff_numbers",
     "standing_consent",
     "store_template",
+    "templates_of",
 ]

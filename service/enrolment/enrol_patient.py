@@ -10,14 +10,15 @@ from sqlmodel import Session, col, select
 
 from service.access import Actor, Permission
 from service.admissions import Patient
+from service.enrolment.agreement import reject_outliers
 from service.enrolment.consent import standing_consent
-from service.enrolment.look_alikes import KnownFaces, are_one_person, look_alikes, resembles
+from service.enrolment.look_alikes import KnownFaces, look_alikes, resembles
 from service.enrolment.notices import judgement_changed
 from service.enrolment.photos import MAX_PHOTOS, AssessedPhoto, Assessor, assess_photos, pack_assessor
 from service.enrolment.reasons import Reason, reason
 from service.enrolment.report import EnrolmentReport, EnrolmentStatus, LookAlike, PhotoReport
 from service.enrolment.stamp import restamp
-from service.enrolment.tables import FaceTemplate
+from service.enrolment.tables import FaceTemplate, PersonTemplate
 from service.enrolment.templates import (
     REFERENCES,
     NewTemplate,
@@ -153,17 +154,22 @@ def store_enrolment(
     refused = check_consent(session, request)
     if refused is not None:
         return refused
+    agreed = reject_outliers(photos)
+    photos = agreed if agreed is not None else photos
     known = active_templates(session, request.patient.id, pack_hash)
     same = _already_enrolled(request, photos, known)
     if same is not None:
         return same
     good = [photo for photo in photos if photo.vector is not None]
     faces = known_faces or KnownFaces(context.keys, request.facility.id, pack_hash)
-    decision = _decide(context, session, request, good, known, faces)
+    earlier = [row for row in active_templates(session, request.patient.id) if row.pack_hash != pack_hash]
+    decision = _decide(context, session, request, good, (known, earlier), faces)
+    if agreed is None:
+        decision = _Decision((reason("photos_differ"),))
     if not good or decision.refusal:
         _audit(session, request, "enrolment.refused", {"reasons": [r.code for r in decision.refusal]})
         return _refused(request, photos, decision.refusal)
-    created = _keep(context, session, request, good, known, pack_hash)
+    created = _keep(context, session, request, good, (*known, *earlier), pack_hash)
     details: dict[str, object] = {
         "reference": request.reference,
         "templates": [row.id for row in created],
@@ -181,18 +187,18 @@ def _decide(
     session: Session,
     request: Request,
     good: Sequence[AssessedPhoto],
-    known: Sequence[FaceTemplate],
+    standing: tuple[Sequence[FaceTemplate], Sequence[FaceTemplate]],
     faces: KnownFaces,
 ) -> _Decision:
+    """`standing`: the patient's templates of this pack, and those that other packs made."""
+    known, earlier = standing
     vectors = [photo.vector for photo in good if photo.vector is not None]
     if not vectors:
         return _Decision()
-    if not are_one_person(vectors):
-        return _Decision((reason("photos_differ"),))
     if _enrolled_for_another(session, request, [photo.sha256 for photo in good]):
         return _Decision((reason("photo_of_another_patient"),))
     proven = [row for row in known if is_proven(row)]
-    if proven and request.reference == "unproven":
+    if (proven or any(is_proven(row) for row in earlier)) and request.reference == "unproven":
         return _Decision((reason("weaker_reference"),))
     # One person alone must not exchange a patient's face in mid-stay.
     if request.reference != "two_persons" and not resembles(vectors, open_templates(context.keys, proven)):
@@ -203,6 +209,8 @@ def _decide(
     )
     if decision.look_alikes:
         decision.warnings.append(reason("looks_like_another"))
+    if earlier and not known:
+        decision.warnings.append(reason("not_compared_with_previous"))
     decision.warnings += standing_warnings(request.reference)
     if request.patient.birth_date is None:
         decision.warnings.append(reason("birth_date_unknown"))
@@ -240,6 +248,7 @@ def _keep(
             effective_from=request.effective_from,
             enrolled_by=request.actor.label,
             enrolled_at=request.now,
+            signature=photo.signature,
         )
         created.append(
             store_template(
@@ -322,7 +331,14 @@ def _enrolled_for_another(session: Session, request: Request, digests: Sequence[
         FaceTemplate.facility_id == request.facility.id, FaceTemplate.patient_id != request.patient.id
     )
     rows = session.exec(query.where(col(FaceTemplate.photo_sha256).in_(list(digests))))
-    return any(row.revoked_cause in (None, "superseded") for row in rows)
+    if any(row.revoked_cause in (None, "superseded") for row in rows):
+        return True
+    of_others = select(PersonTemplate.id).where(
+        PersonTemplate.facility_id == request.facility.id,
+        col(PersonTemplate.photo_sha256).in_(list(digests)),
+        col(PersonTemplate.sealed).is_not(None),
+    )
+    return session.exec(of_others).first() is not None
 
 
 def _audit(session: Session, request: Request, action: str, details: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlmodel import Session
 
 from service.admissions import patient_numbers
+from service.enrolment.person_templates import PersonKind, open_persons, standing_of_facility
 from service.enrolment.report import LookAlike
 from service.enrolment.templates import OpenTemplate, open_templates, template_ids_of_facility, templates_by_id
 from service.platform.crypto import KeyRing
@@ -33,19 +34,22 @@ class KnownFaces:
         self._opened: dict[str, OpenTemplate] = {}
 
     def others(self, session: Session, patient_id: str) -> list[OpenTemplate]:
-        """Every template that stands now and is not the patient's."""
+        """Every template that stands now, of staff and delegates too, and is not that person's own."""
         standing = template_ids_of_facility(session, self._facility_id, self._pack_hash)
         self._opened = {key: item for key, item in self._opened.items() if key in standing}
         missing = [key for key in standing if key not in self._opened]
         for item in open_templates(self._keys, templates_by_id(session, missing)):
             self._opened[item.template_id] = item
-        return [item for item in self._opened.values() if item.patient_id != patient_id]
+        kinds = (PersonKind.STAFF, PersonKind.DELEGATE)
+        persons = standing_of_facility(session, self._facility_id, kinds, self._pack_hash)
+        others = [*self._opened.values(), *open_persons(self._keys, persons)]
+        return [item for item in others if item.patient_id != patient_id]
 
 
 def look_alikes(
     session: Session, known: KnownFaces, *, facility_id: str, patient_id: str, vectors: Sequence[NDArray[np.float32]]
 ) -> tuple[LookAlike, ...]:
-    """Other patients of the facility whom one of `vectors` resembles, the most similar first, at most five.
+    """Others enrolled at the facility whom one of `vectors` resembles, the most similar first, at most five.
 
     Unproven templates are compared too: whoever enrols one face under two names need not prove either.
     """
@@ -57,11 +61,13 @@ def look_alikes(
     for item, similarity in zip(opened, similarities.max(axis=0).tolist(), strict=True):
         if similarity >= SAME_PERSON:
             best[item.patient_id] = max(similarity, best.get(item.patient_id, -1.0))
-    numbers = patient_numbers(session, facility_id, best)
+    persons = {item.patient_id: item for item in opened if item.kind != PersonKind.PATIENT}
+    numbers = patient_numbers(session, facility_id, [key for key in best if key not in persons])
+    numbers |= {key: persons[key].number for key in best if key in persons}
     found = [
-        LookAlike(numbers[patient], round(similarity, 4), round(similarity - SAME_PERSON, 4))
-        for patient, similarity in sorted(best.items(), key=lambda entry: -entry[1])
-        if patient in numbers
+        LookAlike(numbers[key], round(similarity, 4), round(similarity - SAME_PERSON, 4), _kind(persons.get(key)))
+        for key, similarity in sorted(best.items(), key=lambda entry: -entry[1])
+        if key in numbers
     ]
     return tuple(found[:_REPORTED])
 
@@ -74,9 +80,5 @@ def resembles(vectors: Sequence[NDArray[np.float32]], known: Sequence[OpenTempla
     return bool((similarities.max(axis=1) >= SAME_PERSON).all())
 
 
-def are_one_person(vectors: Sequence[NDArray[np.float32]]) -> bool:
-    """Whether every two of the vectors are the same person."""
-    if len(vectors) < 2:
-        return True
-    stacked = np.stack(list(vectors))
-    return bool((stacked @ stacked.T).min() >= SAME_PERSON)
+def _kind(person: OpenTemplate | None) -> str:
+    return person.kind if person is not None else PersonKind.PATIENT.value

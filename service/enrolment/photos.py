@@ -24,7 +24,7 @@ class AssessedPhoto:
     """One photograph after assessment; the picture itself is gone.
 
     `vector`: (d,) float32 of unit length when it may become a reference, else `None` and `reasons` say why.
-    `quality` 0..1.
+    `quality` 0..1. `signature`: tells this very picture when it is shown to a camera.
     """
 
     sha256: str
@@ -32,6 +32,7 @@ class AssessedPhoto:
     reasons: tuple[Reason, ...]
     vector: NDArray[np.float32] | None = None
     name: str = ""
+    signature: bytes | None = None
 
 
 class Assessor(Protocol):
@@ -63,8 +64,9 @@ class PackAssessor:
         except ImageError as error:
             return AssessedPhoto(sha256, 0.0, (reason_of_error(error),), None, name)
         reasons = tuple(reason(code.value) for code in assessment.reasons)
-        vector = assessment.embedding if assessment.acceptable else None
-        return AssessedPhoto(sha256, round(float(assessment.quality.score), 4), reasons, vector, name)
+        good = assessment.acceptable
+        vector, signature = (assessment.embedding, assessment.signature) if good else (None, None)
+        return AssessedPhoto(sha256, round(float(assessment.quality.score), 4), reasons, vector, name, signature)
 
 
 def pack_assessor(context: Context) -> PackAssessor:

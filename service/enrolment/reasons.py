@@ -31,6 +31,14 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "consent_invalid": ("The consent is not valid.", "同意书无效。"),
     "photos_differ": ("The pictures show different people.", "多张照片不是同一人。"),
+    "unlike_the_others": (
+        "This picture shows somebody else than the others do: it is left out. Check whose picture it is.",
+        "该照片与其他照片不是同一人，已剔除：请核对照片中的人。",
+    ),
+    "not_compared_with_previous": (
+        "The templates before were made by another model pack and cannot be compared: look at the ID again.",
+        "原有模板由其他模型包生成，无法比对：请重新核对证件。",
+    ),
     "photo_of_another_patient": (
         "The same file is enrolled for another patient: check who is in it.",
         "同一照片已用于其他患者：请核对照片中的人。",

@@ -32,14 +32,16 @@ class PhotoReport:
 
 @dataclass(frozen=True, slots=True)
 class LookAlike:
-    """Another patient of the facility whose template the face resembles.
+    """Somebody else enrolled at the facility whom the face resembles: a look-alike, a twin, or one person twice.
 
-    `similarity`: cosine; `margin`: how far it lies above the threshold of `same_person`.
+    `similarity`: cosine; `margin`: how far it lies above the threshold of `same_person`. `kind`: patient, staff or
+    delegate; `patient_no`: what the facility calls the person.
     """
 
     patient_no: str
     similarity: float
     margin: float
+    kind: str = "patient"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,16 +51,19 @@ class ReasonOut(BaseModel):
 
 
 class LookAlikeOut(BaseModel):
-    """Another patient whom the face resembles; `margin` is how far the similarity lies above the threshold."""
+    """Somebody else enrolled whom the face resembles; `margin` is how far the similarity lies above the threshold.
+
+    `kind`: patient, staff or delegate; `patient_no` is what the facility calls the person."""
 
     patient_no: str
     similarity: float
     margin: float
+    kind: str = "patient"
 
     @classmethod
     def of(cls, found: LookAlike) -> LookAlikeOut:
         """The look-alike on the wire."""
-        return cls(patient_no=found.patient_no, similarity=found.similarity, margin=found.margin)
+        return cls(patient_no=found.patient_no, similarity=found.similarity, margin=found.margin, kind=found.kind)
 
 
 class PhotoOut(BaseModel):

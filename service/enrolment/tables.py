@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, LargeBinary
+from sqlalchemy import JSON, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from service.kit.ids import new_id
@@ -35,6 +35,7 @@ class FaceTemplate(SQLModel, table=True):
     | unproven. Only a proven one counts as a reference ("no reference, no judgement"); `two_persons` counts from the
     confirmation by somebody other than `enrolled_by`.
     `revoked_cause`: superseded (its proof still counts) | replaced | revoked | consent_withdrawn.
+    `sealed_signature`: tells a photograph of this very picture (docs/views.md); wiped with the template.
     """
 
     __tablename__ = "face_template"
@@ -44,6 +45,7 @@ class FaceTemplate(SQLModel, table=True):
     facility_id: str = Field(foreign_key="facility.id", index=True, max_length=32)
     pack_hash: str = Field(max_length=64, index=True)
     sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    sealed_signature: bytes | None = Field(default=None, sa_type=LargeBinary)
     dimension: int
     quality: float
     reasons: list[Any] = Field(default_factory=list, sa_type=JSON)
@@ -54,6 +56,34 @@ class FaceTemplate(SQLModel, table=True):
     enrolled_at: datetime = Field(sa_type=UtcDateTime)
     confirmed_by: str | None = Field(default=None, max_length=100)
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_cause: str | None = Field(default=None, max_length=32)
+
+
+class PersonTemplate(SQLModel, table=True):
+    """An encrypted template of somebody who is no patient. `person_kind`: staff | delegate.
+
+    Kept apart from patients' templates: nothing that judges patients may find one by mistake. `person_id` is the
+    gallery's key, `person_no` what the facility calls the person. Wiped ones are kept without their bytes.
+    """
+
+    __tablename__ = "person_template"
+    __table_args__ = (Index("ix_person_template_facility_kind", "facility_id", "person_kind", "person_no"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    person_kind: str = Field(max_length=16)
+    person_id: str = Field(index=True, max_length=32)
+    person_no: str = Field(max_length=64)
+    facility_id: str = Field(foreign_key="facility.id", max_length=32)
+    pack_hash: str = Field(max_length=64)
+    sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+    dimension: int
+    quality: float
+    photo_sha256: str = Field(max_length=64)
+    consent_at: datetime = Field(sa_type=UtcDateTime)
+    consent_ref: str = Field(default="", max_length=200)
+    enrolled_by: str = Field(max_length=100)
+    enrolled_at: datetime = Field(sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     revoked_cause: str | None = Field(default=None, max_length=32)
 

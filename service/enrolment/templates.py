@@ -35,15 +35,19 @@ class NewTemplate:
     effective_from: datetime
     enrolled_by: str
     enrolled_at: datetime
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTemplate:
-    """A template in the clear, for the time of a comparison. `vector`: (d,) float32, unit length."""
+    """A template in the clear, for the time of a comparison. `vector`: (d,) float32, unit length. `patient_id`: the
+    gallery's key, whatever `kind` of person it is; `number`: what the facility calls somebody who is no patient."""
 
     template_id: str
     patient_id: str
     vector: Vector
+    kind: str = "patient"
+    number: str = ""
 
 
 def store_template(
@@ -58,6 +62,7 @@ def store_template(
         facility_id=facility_id,
         pack_hash=new.pack_hash,
         sealed=keys.seal(vector.tobytes(), seal_context(facility_id, patient_id, new.pack_hash)),
+        sealed_signature=_sealed_signature(keys, facility_id, patient_id, new.signature),
         dimension=len(vector),
         quality=new.quality,
         reference=new.reference,
@@ -76,7 +81,7 @@ def wipe_templates(session: Session, templates: Iterable[FaceTemplate], *, cause
     """Destroys the sealed bytes and keeps the rows; returns how many. `cause`: superseded, revoked, …"""
     wiped = 0
     for template in templates:
-        template.sealed = None
+        template.sealed = template.sealed_signature = None
         template.revoked_at = at
         template.revoked_cause = cause
         session.add(template)
@@ -143,6 +148,21 @@ def templates_by_id(session: Session, ids: Sequence[str]) -> list[FaceTemplate]:
     return found
 
 
+def enrolment_signatures(keys: KeyRing, session: Session, patient_ids: Sequence[str]) -> dict[str, tuple[bytes, ...]]:
+    """Patient id -> the signatures of the pictures that the standing templates were made of, where there are any."""
+    found: dict[str, tuple[bytes, ...]] = {}
+    for at in range(0, len(patient_ids), _CHUNK):
+        chosen = list(patient_ids[at : at + _CHUNK])
+        query = select(FaceTemplate).where(
+            col(FaceTemplate.patient_id).in_(chosen), col(FaceTemplate.sealed_signature).is_not(None)
+        )
+        for row in session.exec(query.order_by(col(FaceTemplate.id))):
+            if row.sealed_signature is not None:
+                opened = keys.open(row.sealed_signature, _signature_context(row.facility_id, row.patient_id))
+                found[row.patient_id] = (*found.get(row.patient_id, ()), opened)
+    return found
+
+
 def is_proven(template: FaceTemplate) -> bool:
     """Whether it is shown that the face belongs to the patient."""
     if template.reference == "two_persons":
@@ -161,6 +181,14 @@ def proven_clause() -> ColumnElement[bool]:
 def seal_context(facility_id: str, patient_id: str, pack_hash: str) -> str:
     """What a template is bound to: copied to another patient's row it does not open."""
     return f"face-template:{facility_id}:{patient_id}:{pack_hash}"
+
+
+def _sealed_signature(keys: KeyRing, facility_id: str, patient_id: str, signature: bytes | None) -> bytes | None:
+    return keys.seal(signature, _signature_context(facility_id, patient_id)) if signature is not None else None
+
+
+def _signature_context(facility_id: str, patient_id: str) -> str:
+    return f"face-signature:{facility_id}:{patient_id}"
 
 
 def _unseal(keys: KeyRing, row: FaceTemplate, sealed: bytes) -> Vector:

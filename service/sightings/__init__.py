@@ -1,9 +1,14 @@
 """Snapshots in; who was seen where, when, how surely. This room decides nothing about presence."""
 
 from service.sightings.analyse import Analyser, PackAnalyser, analyse_job, analyse_snapshot
-from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull
+from service.sightings.camera_health import BlindSpan, CameraHealth, CameraNow, camera_health, cameras_now
+from service.sightings.clocks import clock_faults, late_frames
+from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull, StatementRefused
 from service.sightings.facts import Reading, Sighting
+from service.sightings.heartbeats import heartbeats, purge_heartbeats_job
 from service.sightings.keep import freeze_frames, hold_frames, purge_frames, purge_job, release_frames, reread_job
+from service.sightings.over_time import ask_for_judgement, judge_job
+from service.sightings.photographs import RepeatedFace, repeated_face_reports
 from service.sightings.picture import evidence_picture
 from service.sightings.receive import Accepted, accept_snapshot
 from service.sightings.repository import (
@@ -15,35 +20,58 @@ from service.sightings.repository import (
     readings,
     sightings_of,
 )
-from service.sightings.tables import Snapshot, ZoneReading
+from service.sightings.statements import signature_faults, statement_gaps, statements_of_camera, verify_kept_statements
+from service.sightings.tables import Snapshot, SnapshotPrint, ZoneReading
+from service.sightings.views import ViewEvent, view_events
 
 __all__ = [
     "Accepted",
     "Analyser",
+    "BlindSpan",
+    "CameraHealth",
     "CameraInactive",
+    "CameraNow",
     "CameraUnknown",
     "ImplausibleTime",
     "PackAnalyser",
     "QueueFull",
     "Reading",
+    "RepeatedFace",
     "Sighting",
     "Snapshot",
+    "SnapshotPrint",
+    "StatementRefused",
+    "ViewEvent",
     "ZoneReading",
     "accept_snapshot",
     "analyse_job",
     "analyse_snapshot",
+    "ask_for_judgement",
+    "camera_health",
+    "cameras_now",
+    "clock_faults",
     "evidence_picture",
     "first_captured_at",
     "freeze_frames",
+    "heartbeats",
     "hold_frames",
+    "judge_job",
     "last_recognitions",
+    "late_frames",
     "latest_readings",
     "pack_hashes",
     "purge_frames",
+    "purge_heartbeats_job",
     "purge_job",
     "reading_pack",
     "readings",
     "release_frames",
+    "repeated_face_reports",
     "reread_job",
     "sightings_of",
+    "signature_faults",
+    "statement_gaps",
+    "statements_of_camera",
+    "verify_kept_statements",
+    "view_events",
 ]

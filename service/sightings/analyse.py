@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from sqlmodel import Session
 
 from service.admissions import assigned_patients
-from service.enrolment import gallery, opened_pack
+from service.enrolment import gallery, opened_pack, staff_ids
 from service.facilities import BedZone, zones_of_camera
 from service.platform.blobs import BlobMissing
 from service.platform.context import Context
-from service.platform.jobs import enqueue
 from service.platform.metrics import counter, histogram
+from service.sightings.notices import presence_changed
+from service.sightings.over_time import keep_print
+from service.sightings.photographs import seal_trace
 from service.sightings.receive import image_limits
 from service.sightings.repository import readings_of_snapshot
 from service.sightings.tables import Snapshot, ZoneReading
@@ -31,11 +32,7 @@ from service.vision import (
     analyse_frame,
     decode,
 )
-
-SLOT = timedelta(minutes=15)
-"""Snapshots of one facility in one slot ask for one recomputation of presence."""
-_AFTER_ANALYSES = 110
-"""Presence is recomputed when the pictures that wait have been read: once, not once a picture."""
+from service.vision.sequence import make_print
 
 frames_total = counter("frames_analysed_total", "Frames analysed, by result: analysed, unreadable", ("result",))
 frame_seconds = histogram("frame_analysis_seconds", "Analysis of one decoded frame", ())
@@ -51,7 +48,8 @@ class Analyser(Protocol):
     def analyse(
         self, data: bytes, zones: Sequence[Zone], expected: Mapping[str, str], gallery: Gallery
     ) -> FrameAnalysis:
-        """The readings of a picture as it was sent. Raises `ImageError` when it does not decode."""
+        """The readings of a picture as it was sent, with its print when it is to be judged over time too. Raises
+        `ImageError` when it does not decode."""
         ...
 
     @property
@@ -75,7 +73,8 @@ class PackAnalyser:
     ) -> FrameAnalysis:
         """Decodes within the settings' limits, and reads."""
         frame = decode(data, image_limits(self.context))
-        return analyse_frame(frame, zones, expected, gallery, opened_pack(self.context), self._policy())
+        analysis = analyse_frame(frame, zones, expected, gallery, opened_pack(self.context), self._policy())
+        return replace(analysis, view_print=make_print(frame, zones))
 
     @property
     def threshold(self) -> float:
@@ -90,12 +89,14 @@ class PackAnalyser:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked of one snapshot. `expected`: zone id to the patient whose bed it is, enrolled or not."""
+    """What is asked of one snapshot. `expected`: zone id to the patient whose bed it is, enrolled or not; `staff`: the
+    gallery's keys that are members of staff."""
 
     snapshot: Snapshot
     zones: tuple[BedZone, ...]
     expected: dict[str, str]
     gallery: Gallery
+    staff: frozenset[str] = frozenset()
 
 
 def analyse_job(context: Context, payload: dict[str, Any]) -> None:
@@ -121,7 +122,7 @@ def analyse_snapshot(context: Context, snapshot_id: str, analyser: Analyser) -> 
     except ImageError as error:
         analysis, cause = None, error.code
     with context.database.transaction() as session:
-        _record(session, question, analysis, cause, analyser.threshold, context.clock.now())
+        _record(context, session, question, analysis, cause, analyser.threshold)
     frames_total.labels("analysed" if analysis is not None else "unreadable").inc()
     if analysis is not None:
         frame_seconds.observe(analysis.seconds_total)
@@ -134,7 +135,9 @@ def _question(session: Session, snapshot_id: str, analyser: Analyser) -> _Questi
     zones = zones_of_camera(session, snapshot.camera_id, snapshot.captured_at)
     assigned = assigned_patients(session, [zone.bed_id for zone in zones], snapshot.captured_at)
     expected = {zone.id: assigned[zone.bed_id].patient_id for zone in zones if zone.bed_id in assigned}
-    return _Question(snapshot, zones, expected, analyser.gallery(session, snapshot.facility_id))
+    known = analyser.gallery(session, snapshot.facility_id)
+    staff = staff_ids(session, snapshot.facility_id)
+    return _Question(snapshot, zones, expected, known, staff)
 
 
 def _zone(row: BedZone) -> Zone:
@@ -142,13 +145,14 @@ def _zone(row: BedZone) -> Zone:
 
 
 def _record(
+    context: Context,
     session: Session,
     question: _Question,
     analysis: FrameAnalysis | None,
     cause: str | None,
     threshold: float,
-    now: datetime,
 ) -> None:
+    now = context.clock.now()
     snapshot = session.get_one(Snapshot, question.snapshot.id)
     old = {row.bed_id: row for row in readings_of_snapshot(session, snapshot.id)}
     by_zone = {reading.zone_id: reading for reading in analysis.readings} if analysis is not None else {}
@@ -156,7 +160,9 @@ def _record(
         row = old.pop(zone.bed_id, None) or _new_row(snapshot, zone)
         row.zone_id = zone.id
         row.expected_patient_id = question.expected.get(zone.id)
-        _fill(row, by_zone.get(zone.id), threshold)
+        reading = by_zone.get(zone.id)
+        _fill(row, reading, threshold, question.staff)
+        row.face_trace = seal_trace(context.keys, row, reading.trace) if reading is not None else None
         row.pack_hash = analysis.pack_hash if analysis is not None else None
         session.add(row)
     for row in old.values():
@@ -169,7 +175,9 @@ def _record(
     snapshot.analysed_at = now
     session.add(snapshot)
     session.flush()
-    _presence_changed(session, snapshot, now)
+    presence_changed(session, snapshot, now)
+    if analysis is not None and analysis.view_print is not None:
+        keep_print(session, snapshot, analysis.view_print, now)
 
 
 def _new_row(snapshot: Snapshot, zone: BedZone) -> ZoneReading:
@@ -185,32 +193,30 @@ def _new_row(snapshot: Snapshot, zone: BedZone) -> ZoneReading:
     )
 
 
-def _fill(row: ZoneReading, reading: BedReading | None, threshold: float) -> None:
+def _fill(row: ZoneReading, reading: BedReading | None, threshold: float, staff: frozenset[str]) -> None:
     """The reading's values into the row; a picture that did not decode leaves the bed unobserved."""
     if reading is None:
         row.state, row.confidence, row.cause = "unobserved", 0.0, UnobservedCause.UNDECODABLE
-        row.recognised_patient_id = row.similarity = row.expected_similarity = row.threshold = None
+        row.recognised_patient_id = row.recognised_staff_id = None
+        row.similarity = row.expected_similarity = row.threshold = None
         row.face_quality = row.body_score = row.face_box = None
         row.quality_reasons = []
+        _as_seen(row)
         return
     row.state, row.confidence = reading.state.value, reading.confidence
     row.cause = reading.cause.value if reading.cause is not None else None
-    row.recognised_patient_id = reading.recognised
+    is_staff = reading.recognised in staff
+    row.recognised_patient_id = None if is_staff else reading.recognised
+    row.recognised_staff_id = reading.recognised if is_staff else None
     row.similarity, row.expected_similarity = reading.similarity, reading.expected_similarity
     row.threshold = threshold if reading.expected_similarity is not None else None
     row.face_quality, row.body_score = reading.face_quality, reading.body_score
     row.quality_reasons = [reason.value for reason in reading.quality_reasons]
     row.face_box = [float(v) for v in reading.face_box] if reading.face_box is not None else None
+    _as_seen(row)
 
 
-def _presence_changed(session: Session, snapshot: Snapshot, now: datetime) -> None:
-    seconds = int(SLOT.total_seconds())
-    start = datetime.fromtimestamp(int(snapshot.captured_at.timestamp()) // seconds * seconds, UTC)
-    enqueue(
-        session,
-        "presence.dirty",
-        {"facility_id": snapshot.facility_id, "from": start.isoformat(), "to": (start + SLOT).isoformat()},
-        now=now,
-        dedupe_key=f"presence.dirty:{snapshot.facility_id}:{start.isoformat()}",
-        priority=_AFTER_ANALYSES,
-    )
+def _as_seen(row: ZoneReading) -> None:
+    """Keeps what the picture alone says apart: time may say something else."""
+    row.seen_state, row.seen_confidence, row.seen_cause = row.state, row.confidence, row.cause
+    row.seen_recognised_id, row.seen_staff_id = row.recognised_patient_id, row.recognised_staff_id

@@ -39,3 +39,12 @@ class ImplausibleTime(WardwatchError):
     status = 422
     title_en = "The capture time is not plausible"
     title_zh = "拍摄时间不合理"
+
+
+class StatementRefused(WardwatchError):
+    """A capture statement that is missing, says something else than the picture, or is not the sender's."""
+
+    code = "statement-refused"
+    status = 422
+    title_en = "The capture statement does not hold"
+    title_zh = "拍摄声明无效"

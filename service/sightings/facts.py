@@ -14,6 +14,7 @@ class Reading:
 
     `expected_patient_id`: whose bed it was when the frame was read; `state` is relative to that patient.
     `recognised_patient_id`: whose enrolled face it resembles, anywhere in the facility (a suggestion).
+    `recognised_staff_id`: the member of staff instead, by the key of the gallery.
     `lone`: no second face was found in the bed. `uncertain`: somebody may be there, or not (state unobserved).
     """
 
@@ -26,6 +27,7 @@ class Reading:
     recognised_patient_id: str | None = None
     lone: bool = True
     cause: str | None = None
+    recognised_staff_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from service.kit.ids import new_id
 from service.platform.context import Context
 from service.platform.jobs import enqueue, queue_depths
 from service.platform.metrics import counter
+from service.sightings.clocks import CaptureTime, capture_time
 from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull
 from service.sightings.repository import find_snapshot
+from service.sightings.statements import Verified, keep_statement, trust_of, verify_statement
 from service.sightings.tables import Snapshot
 from service.vision import ImageInfo, ImageLimits, probe
 
@@ -42,7 +44,7 @@ def accept_snapshot(context: Context, actor: Actor, data: bytes, meta: SnapshotM
     """Takes one picture of a camera. When this returns, it will be analysed, whatever happens to the process.
 
     Raises an `ImageError` (limits and structure, by the header only), `CameraUnknown`, `CameraInactive`,
-    `ImplausibleTime`, `QueueFull`, or `StorageFull`.
+    `ImplausibleTime`, `StatementRefused`, `QueueFull`, or `StorageFull`.
     """
     try:
         return _accept(context, actor, data, meta)
@@ -58,15 +60,19 @@ def _accept(context: Context, actor: Actor, data: bytes, meta: SnapshotMeta) -> 
         known = find_snapshot(session, camera.id, meta.sequence, sha256)
         if known is not None:
             return _duplicate(known)
-        _check_time(session, camera, meta.captured_at, context.clock.now())
+        stated = verify_statement(session, context.keys, actor, camera, meta, sha256)
+        taken = _time_of(session, camera, meta, context.clock.now())
         _check_queue(session, context.settings.max_queued_snapshots)
     info = probe(data, image_limits(context))
     blob_key = context.blobs.put(data)
-    snapshot = _row(camera, meta, info, blob_key, sha256, len(data), context.clock.now())
+    snapshot = _row(camera, meta, taken, info, blob_key, sha256, len(data), context.clock.now())
     try:
         with context.database.transaction() as session:
+            snapshot.trust = _trust(session, camera, stated, snapshot)
             session.add(snapshot)
             session.flush()
+            if stated is not None:
+                keep_statement(session, snapshot, stated)
             request_analysis(session, snapshot.id, context.clock.now())
     except IntegrityError:
         # The same post came twice at once, and the other was first. Its frame is the same bytes.
@@ -124,9 +130,21 @@ def _camera_of(session: Session, actor: Actor, id_or_code: str) -> Camera:
     return camera
 
 
-def _check_time(session: Session, camera: Camera, captured_at: datetime, now: datetime) -> None:
+def _time_of(session: Session, camera: Camera, meta: SnapshotMeta, now: datetime) -> CaptureTime:
     if facility_by_id(session, camera.facility_id).clock == "replay":
-        return
+        return CaptureTime(meta.captured_at, meta.clock_offset_ms)
+    taken = capture_time(session, camera, meta, now)
+    _check_time(taken.captured_at, now)
+    return taken
+
+
+def _trust(session: Session, camera: Camera, stated: Verified | None, snapshot: Snapshot) -> str:
+    if facility_by_id(session, camera.facility_id).clock == "replay":
+        return "live"  # event time and the real clock have nothing to do with each other
+    return trust_of(session, camera, stated, snapshot.captured_at, snapshot.received_at)
+
+
+def _check_time(captured_at: datetime, now: datetime) -> None:
     if captured_at > now + CLOCK_AHEAD:
         raise ImplausibleTime(
             f"captured_at is ahead of the server's clock, {now.isoformat(timespec='seconds')}",
@@ -162,7 +180,14 @@ def _check_queue(session: Session, most: int) -> None:
 
 
 def _row(
-    camera: Camera, meta: SnapshotMeta, info: ImageInfo, blob_key: str, sha256: str, size: int, now: datetime
+    camera: Camera,
+    meta: SnapshotMeta,
+    taken: CaptureTime,
+    info: ImageInfo,
+    blob_key: str,
+    sha256: str,
+    size: int,
+    now: datetime,
 ) -> Snapshot:
     return Snapshot(
         id=new_id(),
@@ -172,7 +197,9 @@ def _row(
         sha256=sha256,
         media_type=f"image/{info.format.value}",
         byte_count=size,
-        captured_at=meta.captured_at,
+        captured_at=taken.captured_at,
+        clock_offset_ms=taken.offset_ms,
+        clock_flag=taken.flag,
         received_at=now,
         blob_key=blob_key,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service.kit.ids import new_id
 from service.platform.database import UtcDateTime
+from service.sightings import device_tables  # noqa: F401 - statements and heartbeats belong to this room
 
 
 class Snapshot(SQLModel, table=True):
@@ -42,6 +43,9 @@ class Snapshot(SQLModel, table=True):
     analysed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     strangers: int = Field(default=0)
     frozen_for: str | None = Field(default=None, max_length=64, index=True)  # a finding that holds the frame
+    trust: str = Field(default="live", max_length=16)  # live | chained | late: see `service.sightings.trust`
+    clock_offset_ms: int | None = Field(default=None)  # added to the device's clock to give `captured_at`
+    clock_flag: str | None = Field(default=None, max_length=32)  # device | server | disputed: who corrected it
     is_held: bool = Field(default=False)  # behind a check that showed nobody present: kept for the longer term
 
 
@@ -50,6 +54,8 @@ class ZoneReading(SQLModel, table=True):
 
     `recognised_patient_id` is who the face belongs to, if to anyone enrolled; `expected_patient_id` is whose bed it was
     when the reading was made. A face that belongs to nobody enrolled leaves no trace but `other_person`.
+    `recognised_staff_id`: a member of staff, instead. `seen_…`: what this picture alone said, before its neighbours in
+    time were heard; null in rows that are older than that. `face_trace`: of the patient's verified face, sealed.
     """
 
     __tablename__ = "zone_reading"
@@ -78,4 +84,36 @@ class ZoneReading(SQLModel, table=True):
     quality_reasons: list[Any] = Field(default_factory=list, sa_type=JSON)
     body_score: float | None = Field(default=None)
     face_box: list[Any] | None = Field(default=None, sa_type=JSON)  # x1 y1 x2 y2, pixels
+    seen_state: str | None = Field(default=None, max_length=16)
+    seen_confidence: float | None = Field(default=None)
+    seen_cause: str | None = Field(default=None, max_length=64)
+    seen_recognised_id: str | None = Field(default=None, max_length=32)
+    seen_staff_id: str | None = Field(default=None, max_length=32)
+    recognised_staff_id: str | None = Field(default=None, max_length=32)
+    face_trace: bytes | None = Field(default=None, sa_type=LargeBinary)
     pack_hash: str | None = Field(default=None, max_length=64)
+
+
+class SnapshotPrint(SQLModel, table=True):
+    """What is kept of a picture so that time can be judged (docs/views.md): too coarse to recognise anybody.
+
+    `layout`: which zones it was made with. `seen_cause`: what the picture alone showed to be wrong with the view; the
+    snapshot's `view_cause` is what time says. `since`: when the run of pictures with that cause began. `repeats_id`:
+    the snapshot that a frozen or looped one shows again.
+    """
+
+    __tablename__ = "snapshot_print"
+    __table_args__ = (
+        Index("ix_snapshot_print_camera_captured", "camera_id", "captured_at"),
+        Index("ix_snapshot_print_camera_layout", "camera_id", "layout", "captured_at"),
+    )
+
+    snapshot_id: str = Field(foreign_key="snapshot.id", primary_key=True, max_length=32)
+    camera_id: str = Field(foreign_key="camera.id", max_length=32)
+    sequence: int
+    captured_at: datetime = Field(sa_type=UtcDateTime)
+    layout: str = Field(max_length=16)
+    data: bytes = Field(sa_type=LargeBinary)
+    seen_cause: str | None = Field(default=None, max_length=64)
+    since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    repeats_id: str | None = Field(default=None, max_length=32)

@@ -1,0 +1,105 @@
+"""The API of devices' health: heartbeats in, cameras' health out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime, BaseModel, Field
+
+from service.access import Actor, Permission, allow
+from service.contracts import Heartbeat, HeartbeatAccepted
+from service.facilities import facility_for
+from service.kit.clock import utc
+from service.kit.errors import InvalidInput
+from service.kit.intervals import Interval
+from service.platform.http import ContextDep, ReadSession
+from service.sightings.camera_health import CameraHealth, CameraNow, camera_health, cameras_now
+from service.sightings.heartbeats import record_heartbeat
+
+router = APIRouter(prefix="/api/v1", tags=["devices"])
+
+_LONGEST = timedelta(days=31)
+
+
+class BlindOut(BaseModel):
+    """A time in which a camera saw nothing."""
+
+    since: datetime
+    until: datetime
+    cause: str = Field(description="silent, camera_away, no_pictures, unreadable, or a cause of the view.")
+
+
+class CameraHealthOut(BaseModel):
+    """A camera now, and its blind time in the interval asked for."""
+
+    camera_id: str
+    camera_code: str
+    ward_id: str
+    alarms: list[str] = Field(description="silent, blind, frozen, drifting, dropping, hot.")
+    last_picture_at: datetime | None
+    last_heartbeat_at: datetime | None
+    offset_ms: int | None = Field(description="Server's time minus the box's, as last measured.")
+    spool_depth: int | None
+    dropped: int | None
+    temperature_c: float | None
+    pictures: int
+    blind_seconds: float
+    blind: list[BlindOut]
+
+    @classmethod
+    def of(cls, now: CameraNow, over: CameraHealth) -> CameraHealthOut:
+        """As the wire has it."""
+        return cls(
+            camera_id=now.camera_id,
+            camera_code=now.camera_code,
+            ward_id=now.ward_id,
+            alarms=[alarm.value for alarm in now.alarms],
+            last_picture_at=now.last_picture_at,
+            last_heartbeat_at=now.last_heartbeat_at,
+            offset_ms=now.offset_ms,
+            spool_depth=now.spool_depth,
+            dropped=now.dropped,
+            temperature_c=now.temperature_c,
+            pictures=over.pictures,
+            blind_seconds=over.blind_seconds,
+            blind=[BlindOut(since=span.since, until=span.until, cause=span.cause) for span in over.blind],
+        )
+
+
+@router.post("/heartbeats", summary="Say how a device is")
+def post_heartbeat(
+    beat: Heartbeat,
+    actor: Annotated[Actor, allow(Permission.SNAPSHOTS_POST, Permission.PURCHASES_VERIFY)],
+    context: ContextDep,
+    request: Request,
+) -> HeartbeatAccepted:
+    """Keeps the heartbeat. The answer holds the server's clock, a nonce for capture statements, and the version of the
+    device's configuration: fetch it when it differs."""
+    return record_heartbeat(context, actor, beat, getattr(request.app.state, "open_roll_calls", None))
+
+
+@router.get("/cameras/health", summary="Which cameras see")
+def read_camera_health(
+    actor: Annotated[Actor, allow(Permission.OCCUPANCY_READ)],
+    context: ContextDep,
+    session: ReadSession,
+    facility: Annotated[str, Query(max_length=64, description="The facility's code.")],
+    since: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 24 hours ago.")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: now.")] = None,
+) -> list[CameraHealthOut]:
+    """Each camera's alarms of this moment and its blind time between two instants, with causes."""
+    place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
+    now = context.clock.now()
+    end = min(utc(until), now) if until else now
+    start = utc(since) if since else end - timedelta(hours=24)
+    if not timedelta(0) < end - start <= _LONGEST:
+        raise InvalidInput(
+            "from lies before to, by at most 31 days",
+            field="from",
+            remedy="ask for a shorter time",
+            message_zh="起始时间应早于结束时间，且不超过 31 天",
+        )
+    over = {health.camera_id: health for health in camera_health(session, place.id, Interval(start, end))}
+    return [CameraHealthOut.of(camera, over[camera.camera_id]) for camera in cameras_now(session, place.id, now)]
