@@ -9,11 +9,15 @@ from typing import Annotated
 import typer
 
 from service import access
+from service.cli import purchase_tokens
 from service.cli.console import AsJson, Grid, answer, installation, operator
 from service.facilities import facilities_readable, facility_by_code, find_camera
 from service.kit.errors import NotFound
 
-tokens_app = typer.Typer(no_args_is_help=True, help="Tokens of programs and devices: add, list, revoke.")
+tokens_app = typer.Typer(
+    no_args_is_help=True, help="Tokens of programs and devices: add, list, revoke; purchase tokens: verify."
+)
+tokens_app.command("verify")(purchase_tokens.verify)
 
 _DEVICE_SCOPES = (access.Permission.SNAPSHOTS_POST, access.Permission.CONFIG_READ)
 

@@ -91,6 +91,12 @@ class KeyRing:
                     raise SealBroken("it was changed or moved", remedy="restore it from a backup") from None
         raise SealBroken("the key that sealed it is not here", remedy="restore the keys folder from a backup")
 
+    def derived(self, purpose: str) -> tuple[bytes, ...]:
+        """256 bits for `purpose` from each master key (HKDF-SHA256), newest first: seeds of signing keys, which then
+        are backed up and replaced together with the ring."""
+        info = f"wardwatch/derived/1/{purpose}".encode()
+        return tuple(HKDF(SHA256(), _KEY_BYTES, salt=None, info=info).derive(key) for key in self.keys)
+
 
 def new_secret() -> str:
     """A random secret of 256 bits, safe in a URL."""

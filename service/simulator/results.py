@@ -101,7 +101,8 @@ def read_checks(scenario: Scenario, driver: Api) -> list[CheckResult]:
 
 def read_findings(scenario: Scenario, driver: Api, language: str) -> tuple[RaisedFinding, ...]:
     """Every raised finding, explained."""
-    listed = driver.get("/api/v1/findings", facility=scenario.facility.code, state="raised")
+    # Statistics and pieces of work are no suspicions; a scenario says which suspicions are true.
+    listed = driver.get("/api/v1/findings", facility=scenario.facility.code, state="raised", kind="finding")
     found = []
     for item in listed:
         response = driver.call("GET", f"/api/v1/findings/{item['id']}", headers={"Accept-Language": language})
@@ -145,7 +146,7 @@ def _rate(answer: Mapping[str, Any]) -> tuple[float | None, float, float]:
 def _finding(item: Mapping[str, Any], full: Mapping[str, Any]) -> RaisedFinding:
     explanation = full.get("explanation") or {}
     return RaisedFinding(
-        admission_no=str(item["admission_no"]),
+        admission_no=str(item["admission_no"] or item["subject"]),
         rule=str(item["rule"]),
         severity=str(item.get("severity", "")),
         headline=str(explanation.get("headline", "")),

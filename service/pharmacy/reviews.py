@@ -1,0 +1,170 @@
+"""The manual queue: a person, a time, a deadline, and what holds when nobody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from service.access import Actor, Forbidden, Permission
+from service.contracts import ReviewState, Verdict
+from service.facilities import facility_by_id
+from service.kit.errors import NotFound
+from service.ledger import append
+from service.pharmacy.errors import ReviewClosed
+from service.pharmacy.reserve import reserve, token_of
+from service.pharmacy.sites import purchase_policy
+from service.pharmacy.tables import Purchase, PurchaseReview
+from service.pharmacy.verify import hold_account
+from service.platform.context import Context
+from service.platform.jobs import enqueue
+
+_STATES: dict[str, tuple[str, str]] = {
+    "waiting": ("A colleague is asked. Please wait a moment.", "已通知工作人员，请稍候。"),
+    "approved": ("A colleague has checked it. You may buy.", "工作人员已核实，可以购买。"),
+    "provisional": (
+        "Nobody could check it in time. You may buy for now; it will be confirmed later.",
+        "暂无人员核实，可先购买，稍后确认。",
+    ),
+    "refused": (
+        "This purchase cannot be made now. Please ask at the counter.",
+        "本次暂不能购买，请到柜台咨询。",
+    ),
+}
+
+
+def queue(
+    session: Session, actor: Actor, *, facility_id: str | None, state: str | None
+) -> Sequence[tuple[PurchaseReview, Purchase]]:
+    """Reviews that the actor may decide or read, those that wait longest first."""
+    query = select(PurchaseReview, Purchase).join(Purchase, col(Purchase.id) == col(PurchaseReview.purchase_id))
+    allowed = actor.facilities(Permission.PURCHASES_REVIEW)
+    if allowed is not None:
+        query = query.where(col(PurchaseReview.facility_id).in_(sorted(allowed)))
+    if facility_id is not None:
+        query = query.where(PurchaseReview.facility_id == facility_id)
+    if state is not None:
+        query = query.where(PurchaseReview.state == state)
+    rows = session.exec(query.order_by(col(PurchaseReview.deadline_at), col(PurchaseReview.id)).limit(500))
+    return [(review, purchase) for review, purchase in rows]
+
+
+def review_for(session: Session, actor: Actor, permission: Permission, review_id: str) -> PurchaseReview:
+    """The review, for whoever has the permission at its pharmacy. Raises `NotFound`, `Forbidden`."""
+    row = session.get(PurchaseReview, review_id) if review_id.isprintable() else None
+    if row is not None and actor.knows(row.facility_id):
+        actor.require(permission, row.facility_id)
+        return row
+    raise NotFound("no such review", field="review_id", remedy="GET /api/v1/purchase-reviews lists those you may see")
+
+
+def decide_review(
+    context: Context,
+    session: Session,
+    actor: Actor,
+    review: PurchaseReview,
+    *,
+    approve: bool,
+    note: str,
+    attack_seen: bool = False,
+) -> Purchase:
+    """A named person decides. Raises `ReviewClosed` when another was first or the deadline is over.
+
+    `attack_seen`: the person saw a photograph, a screen or a mask in front of the camera.
+    """
+    if actor.kind != "user":
+        raise Forbidden("a person decides", remedy="log in", message_zh="须由人员决定", remedy_zh="请登录")
+    purchase = session.get_one(Purchase, review.purchase_id)
+    hold_account(session, purchase.register_code, purchase.patient_no)
+    session.refresh(review)
+    now = context.clock.now()
+    if review.state != "waiting":
+        raise ReviewClosed(
+            f"it is {review.state}" + (f" by {review.decided_by}" if review.decided_by else ""),
+            remedy="start a new purchase at the kiosk",
+            message_zh="该复核已结束",
+            remedy_zh="请在终端重新发起购药",
+        )
+    review.state, review.decision = "decided", "approved" if approve else "refused"
+    review.decided_by, review.decided_at, review.note = actor.label, now, note
+    if attack_seen:
+        purchase.presentation_attack = "confirmed"
+    _apply(context, session, purchase, review, Verdict.APPROVED if approve else Verdict.REFUSED, now)
+    _note(session, review, actor.label, now)
+    return purchase
+
+
+def lapse_job(context: Context, payload: dict[str, Any]) -> None:
+    """Job `purchases.lapse` {}: reviews past their deadline fall back; reservations never sold give back their use."""
+    now = context.clock.now()
+    with context.database.transaction() as session:
+        due = select(PurchaseReview).where(PurchaseReview.state == "waiting", col(PurchaseReview.deadline_at) <= now)
+        for review in session.exec(due.order_by(col(PurchaseReview.id))).all():
+            purchase = session.get_one(Purchase, review.purchase_id)
+            hold_account(session, purchase.register_code, purchase.patient_no)
+            session.refresh(review)
+            if review.state == "waiting":
+                review.state, review.decision, review.decided_at = "lapsed", review.fallback, now
+                _apply(context, session, purchase, review, Verdict(review.fallback), now)
+                _note(session, review, "system", now)
+        unsold = select(Purchase).where(Purchase.state == "reserved", col(Purchase.reserved_until) <= now)
+        for purchase in session.exec(unsold).all():
+            hold_account(session, purchase.register_code, purchase.patient_no)
+            session.refresh(purchase)
+            if purchase.state == "reserved":
+                purchase.state, purchase.uses = "lapsed", 0
+                session.add(purchase)
+        session.flush()
+
+
+def state_of(context: Context, session: Session, review: PurchaseReview) -> ReviewState:
+    """What the waiting kiosk is told. The token appears once there is one, and only while it is unsold."""
+    purchase = session.get_one(Purchase, review.purchase_id)
+    words = _STATES[review.decision or "waiting"]
+    token = token_of(context, session, purchase) if purchase.state == "reserved" else None
+    return ReviewState(
+        review_id=review.id,
+        state="waiting" if review.state == "waiting" else "decided" if review.state == "decided" else "lapsed",
+        verdict=Verdict(review.decision) if review.decision else None,
+        token=token,
+        token_expires_at=purchase.token_expires_at if token else None,
+        decided_at=review.decided_at,
+        text_en=words[0],
+        text_zh=words[1],
+    )
+
+
+def _apply(
+    context: Context, session: Session, purchase: Purchase, review: PurchaseReview, verdict: Verdict, now: datetime
+) -> None:
+    facility = facility_by_id(session, purchase.facility_id)
+    purchase.verdict = verdict.value
+    if verdict is Verdict.REFUSED:
+        purchase.state = "refused"
+    else:
+        reserve(context, session, purchase, facility, purchase_policy(session, facility), now)
+    session.add_all((purchase, review))
+    session.flush()
+    enqueue(
+        session,
+        "screening.places",
+        {"facility_id": purchase.facility_id},
+        now=now,
+        dedupe_key=f"screening.places:{purchase.facility_id}",
+    )
+
+
+def _note(session: Session, review: PurchaseReview, actor: str, now: datetime) -> None:
+    append(
+        session,
+        clock_now=now,
+        kind="evidence",
+        actor=actor,
+        action=f"purchase_review.{review.state}",
+        object_kind="purchase",
+        object_id=review.purchase_id,
+        facility_id=review.facility_id,
+        details={"decision": review.decision},
+    )
