@@ -18,6 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import access
 from service.cli.console import installation, operator
+from service.cli.month_world import Plan
+from service.cli.simulate_month import show_month, simulate_month
 from service.facilities import apply_layout, facility_by_code, find_camera, find_facility
 from service.kit.errors import Conflict, InvalidInput
 from service.platform.context import Context
@@ -41,6 +43,7 @@ from service.simulator import (
     results_printout,
     write_secret,
 )
+from service.simulator.pharmacy_story import is_pharmacy_story
 from service.vision.packs import TestPictures, fetch_test_pictures
 
 SAMPLE_PICTURES = 400
@@ -48,7 +51,9 @@ Language = Annotated[Literal["en", "zh"], typer.Option(help="Of findings and hea
 
 
 def simulate(
-    scenario: Annotated[Path, typer.Argument(help="Scenario file; docs/simulator.md lists the keys.")],
+    scenario: Annotated[
+        Path | None, typer.Argument(help="Scenario file; docs/simulator.md lists the keys. Not with --month.")
+    ] = None,
     server: Annotated[str, typer.Option(help="Address of a running server.")] = "http://127.0.0.1:8765",
     token_file: Annotated[Path, typer.Option(help="Credentials; written by --prepare.")] = Path("simulation.json"),
     prepare: Annotated[
@@ -58,11 +63,34 @@ def simulate(
     language: Language = "en",
     sample: Annotated[int, typer.Option(min=1, help="Pictures whose bed states are compared.")] = SAMPLE_PICTURES,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    month: Annotated[
+        bool, typer.Option("--month", help="Play a made-up month at the level of readings, without a server.")
+    ] = False,
+    beds: Annotated[int, typer.Option(min=80, max=1000, help="With --month: beds, in wards of 20.")] = 200,
+    days: Annotated[int, typer.Option(min=16, max=92, help="With --month: days.")] = 30,
+    each: Annotated[int, typer.Option(min=1, max=5, help="With --month: stays of each fraudulent kind.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="With --month: the same seed gives the same month.")] = 1,
 ) -> None:
     """Drive a scenario through a running server by its real camera agents and its API, then compare with the truth.
 
     First, once, with the server's settings: `wardwatch simulate SCENARIO --prepare`. Status 1: truth and result differ.
+    With --month: no server and no pictures; occupancy and screening are the real ones.
     """
+    if month:
+        plan = Plan(beds=beds, days=days, each=each, seed=seed)
+        result, seconds = simulate_month(plan, quiet=as_json)
+        show_month(result, plan, seconds, as_json=as_json)
+        if not result.holds:
+            raise typer.Exit(1)
+        return
+    if scenario is None:
+        raise InvalidInput("no scenario is named", field="scenario", remedy="name a file, or use --month")
+    if is_pharmacy_story(scenario):
+        # Imported late: it takes the heads from the evaluation, which takes its pictures from here.
+        from service.cli.pharmacy_demo import simulate_pharmacies
+
+        simulate_pharmacies(scenario, server, token_file, prepare=prepare, as_json=as_json)
+        return
     story = read_scenario(scenario)
     if prepare:
         with installation() as context:

@@ -13,6 +13,7 @@ from service.platform.http import ContextDep, ReadSession, WriteSession, languag
 from service.screening.explain import explain
 from service.screening.repository import finding_readable_by, readable_by
 from service.screening.schemas import ExplanationOut, FindingDetail, FindingOut, finding_fields
+from service.screening.subjects import FindingKind, SubjectKind
 
 router = APIRouter(prefix="/api/v1", tags=["screening"])
 
@@ -27,10 +28,20 @@ def list_findings(
     facility: Annotated[str | None, Query(max_length=64, description="Its code. Default: all of yours.")] = None,
     state: Literal["raised", "withdrawn"] | None = None,
     rule: Annotated[str | None, Query(max_length=64, description="The rule's code.")] = None,
+    kind: Annotated[FindingKind | None, Query(description="finding, statistic or work_item. Default: all.")] = None,
+    subject: Annotated[SubjectKind | None, Query(description="The kind of subject. Default: all.")] = None,
 ) -> list[FindingOut]:
     """The latest first. Findings made in shadow mode are seen only by people who belong to the facility itself."""
     here = facility_for(session, actor, Permission.FINDINGS_READ, facility).id if facility is not None else None
-    rows = readable_by(session, actor, facility_id=here, state=state, rule=rule)
+    rows = readable_by(
+        session,
+        actor,
+        facility_id=here,
+        state=state,
+        rule=rule,
+        kind=kind.value if kind else None,
+        subject_kind=subject.value if subject else None,
+    )
     codes = {place.id: place.code for place in facilities_readable(session, {row.facility_id for row in rows})}
     return [FindingOut.of(row, codes[row.facility_id], explain(row, language(request))) for row in rows]
 

@@ -9,11 +9,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from service.kit.errors import NotFound
 from service.screening.catalogue import rule
+from service.screening.law import Rule
+from service.screening.subjects import FindingKind, SubjectKind
 from service.screening.tables import Finding
-from service.screening.wording import COUNTER, LABELS, NOT_A_VERDICT, STORIES
+from service.screening.wording import COUNTER, KEPT, LABELS, NOT_A_CASE, NOT_A_VERDICT, STORIES
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
 _PLACE = re.compile(r"\{(\w+)(\.threshold)?(:percent)?\}")
 
 
@@ -42,26 +45,47 @@ class Explanation:
 
 def explain(finding: Finding, language: str) -> Explanation:
     """The finding explained in `language` ("zh", anything else is English)."""
-    law = rule(finding.rule)
+    law = version_of(finding)
     story = STORIES[finding.rule, finding.facts["variant"]]
     facts = {fact["code"]: fact for fact in finding.facts["facts"]}
-    known = {**facts, "admission_no": {"value": finding.facts["admission_no"], "threshold": None}}
-    paragraphs = [_filled(text.in_language(language), known) for text in story.paragraphs]
+    known = {**facts, "subject": {"value": subject_label(finding), "threshold": None}}
+    zone = finding.facts.get("timezone", "UTC")
+    paragraphs = [_in_local_time(_filled(text.in_language(language), known), zone) for text in story.paragraphs]
+    if finding.corrected_after_notice:
+        paragraphs.append(KEPT.in_language(language))
+    standing = NOT_A_CASE if law.kind is not FindingKind.FINDING else NOT_A_VERDICT
     return Explanation(
-        headline=_filled(story.headline.in_language(language), known),
-        paragraphs=(*paragraphs, NOT_A_VERDICT.in_language(language)),
+        headline=_in_local_time(_filled(story.headline.in_language(language), known), zone),
+        paragraphs=(*paragraphs, standing.in_language(language)),
         facts=tuple(
-            FactLine(code, LABELS[code].in_language(language), _plain(fact["value"]), _plain(fact["threshold"]))
+            FactLine(
+                code,
+                LABELS[code].in_language(language),
+                _in_local_time(_plain(fact["value"]), zone),
+                _plain(fact["threshold"]),
+            )
             for code, fact in facts.items()
         ),
         counter_evidence=tuple(
-            _in_local_time(line, finding.facts.get("timezone", "UTC"))
-            for line in _counter(finding.counter_evidence, language)
+            _in_local_time(line, zone) for line in _counter(finding.counter_evidence, language, finding.subject_kind)
         ),
         exclusions=tuple(text.in_language(language) for text in law.exclusions),
         legal_basis=law.legal_basis.in_language(language),
         rule_name=law.name.in_language(language),
     )
+
+
+def version_of(finding: Finding) -> Rule:
+    """The rule in the version that made the finding; the live one when that version is gone."""
+    try:
+        return rule(finding.rule, finding.rule_version)
+    except NotFound:
+        return rule(finding.rule)
+
+
+def subject_label(finding: Finding) -> str:
+    """What people call the subject: findings made before there were other subjects name their admission only."""
+    return str(finding.facts.get("subject") or finding.facts.get("admission_no") or finding.subject_id)
 
 
 def _in_local_time(text: str, timezone: str) -> str:
@@ -90,12 +114,13 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _counter(evidence: Mapping[str, Any], language: str) -> tuple[str, ...]:
+def _counter(evidence: Mapping[str, Any], language: str, subject_kind: str) -> tuple[str, ...]:
     found = []
     for code, text in COUNTER.items():
         value = evidence.get(code)
-        if value:
+        if value and not code.startswith("none"):
             items = "; ".join(value) if isinstance(value, list) else ""
             last = str(evidence.get("last_verified_at") or "")
             found.append(text.in_language(language).format(n=value, last=last, items=items))
-    return tuple(found) or (COUNTER["none"].in_language(language),)
+    nothing = "none" if subject_kind == SubjectKind.ADMISSION else "none_of_place"
+    return tuple(found) or (COUNTER[nothing].in_language(language),)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from service.kit.intervals import Interval
 from service.occupancy import Look, PresenceState
+from service.screening.subjects import Subject, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRecord:
-    """One check with its outcome. `confirmed_at`: when the second look completed an `absent_confirmed`."""
+    """One check with its outcome. `confirmed_at`: when the second look completed an `absent_confirmed`.
+
+    `swapped_with`: admission numbers of others whose bed showed this patient, or who were seen in this one's bed.
+    """
 
     due_at: datetime
     local_day: date
@@ -20,6 +26,81 @@ class CheckRecord:
     reading_ids: tuple[str, ...] = ()
     look_ids: tuple[str, ...] = ()
     confirmed_at: datetime | None = None
+    bed_id: str | None = None
+    swapped_with: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A leave. `due_back`: when the patient was expected; `returned_at`: None while nobody recorded a return."""
+
+    start: datetime
+    due_back: datetime
+    returned_at: datetime | None
+    night_hours: float = 0.0
+    """Of `start` to the return, the longest part of one night (23:00 to 05:00), in hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """Something ordered or done for the patient, or billed: `kind` medication | examination | treatment | nursing |
+    bed | other."""
+
+    item_id: str
+    kind: str
+    at: datetime
+    amount: Decimal = Decimal(0)
+    quantity: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A message that changed the past of a stay: `event_at` is what it speaks of, `received_at` when it came."""
+
+    correction_id: str
+    trigger: str
+    event_at: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Another stay of the same person: `same_facility` or one elsewhere that two identifiers agree on.
+
+    `seen`: the instants at which the person was verified there.
+    """
+
+    admission_id: str
+    admission_no: str
+    facility_id: str
+    held: Interval
+    diagnosis_code: str | None = None
+    disposition: str | None = None
+    course: str | None = None
+    seen: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateChange:
+    """A face template that took the place of an older one during the stay.
+
+    `matched_old`: the new face was compared with the old one and agreed; `second_person`: somebody else confirmed it.
+    """
+
+    template_id: str
+    at: datetime
+    matched_old: bool
+    second_person: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Another identity with the same face. `excused`: a twin or a newborn that still bears the mother's name."""
+
+    patient_id: str
+    patient_no: str
+    similarity: float
+    excused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +143,10 @@ class CounterEvidence:
     leaves: tuple[str, ...] = ()
     """ISO intervals `from/to`, with `signed` when the paper is too late to excuse."""
     activities: tuple[str, ...] = ()
+    late_leaves: int = 0
+    orders: int = 0
+    corrections: tuple[str, ...] = ()
+    """Messages about the past: trigger and when it came."""
 
     def to_json(self) -> dict[str, Any]:
         """JSON values of the record."""
@@ -74,6 +159,9 @@ class CounterEvidence:
             "unobserved_checks": self.unobserved_checks,
             "leaves": list(self.leaves),
             "activities": list(self.activities),
+            "late_leaves": self.late_leaves,
+            "orders": self.orders,
+            "corrections": list(self.corrections),
         }
 
 
@@ -99,6 +187,47 @@ class AdmissionFacts:
     counter_evidence: CounterEvidence = CounterEvidence()
     policy_version: str = "1"
     pack_hashes: tuple[str, ...] = ()
+    discharged_at: datetime | None = None
+    bed_id: str | None = None
+    ward_id: str | None = None
+    emergency: bool = False
+    admission_type: str | None = None
+    diagnosis_code: str | None = None
+    disposition: str | None = None
+    course: str | None = None
+    per_diem: bool = False
+    grace: timedelta = timedelta(hours=4)
+    away: tuple[Away, ...] = ()
+    excused: tuple[Interval, ...] = ()
+    """Leave and activities that excuse."""
+    orders: tuple[Treatment, ...] = ()
+    charges: tuple[Treatment, ...] = ()
+    billed_days: tuple[tuple[date, Decimal], ...] = ()
+    """Bed-days billed, by local day."""
+    corrections: tuple[Correction, ...] = ()
+    others: tuple[Stay, ...] = ()
+    """Other stays of the same person."""
+    template_changes: tuple[TemplateChange, ...] = ()
+    twins: tuple[Twin, ...] = ()
+    sighted_at: tuple[datetime, ...] = ()
+    """When the patient's face was recognised, or the patient was found, during the stay."""
+
+    @property
+    def subject(self) -> Subject:
+        """The admission as the subject of a finding."""
+        return Subject(
+            SubjectKind.ADMISSION,
+            self.admission_id,
+            self.admission_no,
+            admission_id=self.admission_id,
+            bed_id=self.bed_id,
+            ward_id=self.ward_id,
+        )
+
+    @property
+    def period(self) -> str:
+        """One finding for the whole stay."""
+        return ""
 
     def in_state(self, state: PresenceState) -> tuple[CheckRecord, ...]:
         """The checks with this outcome, in order of time."""
@@ -120,10 +249,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """A rule that fired: not a verdict. `event_at`: the event time at which its facts were complete."""
+    """A rule that fired: not a verdict. `event_at`: the event time at which its facts were complete.
+
+    `subject`: whom it is about, when that is not the subject of the facts.
+    """
 
     rule: str
     variant: str
     event_at: datetime
     facts: tuple[Fact, ...]
     evidence_ids: tuple[str, ...]
+    subject: Subject | None = None

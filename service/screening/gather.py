@@ -3,24 +3,21 @@ confirmed absence: no rule can fire on them without one."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from service.admissions import admission_records
 from service.kit.intervals import Interval, subtract, total
 from service.occupancy import (
     Look,
+    LookResult,
     Observation,
     Place,
     PresenceCheck,
     PresenceState,
     Stay,
-    admissions_with,
-    checks_of,
     covered,
     debounce,
     empty,
@@ -30,27 +27,33 @@ from service.occupancy import (
     observe,
     stays_of,
 )
+from service.screening.books import Books, swaps_in
 from service.screening.facts import AdmissionFacts, CheckRecord, CounterEvidence, Night, Unsighted
+from service.screening.repository import checks_by_stay, late_readings
 from service.sightings import Reading, Sighting, pack_hashes, readings, sightings_of
 from service.vision import BedState
 
 ACCUSING = (PresenceState.ABSENT_CONFIRMED, PresenceState.IMPOSTOR_SUSPECTED)
-"""Without one of these states at some check, no rule has anything to say."""
+"""States at a check that bring a stay under the rules about absence and identity."""
 
 
-def gather_facts(session: Session, place: Place, watermark: datetime) -> tuple[AdmissionFacts, ...]:
-    """The facts of every admission of the facility about which a rule might have something to say."""
-    facility_id = place.facility.id
-    checks: dict[str, list[PresenceCheck]] = defaultdict(list)
-    accused = admissions_with(session, facility_id, [state.value for state in ACCUSING])
-    for row in checks_of(session, facility_id, accused):
-        checks[row.admission_id].append(row)
-    looks = looks_of(session, facility_id, accused)
-    stays = stays_of(session, place, admission_records(session, facility_id, accused))
-    return tuple(
-        _facts(session, place, stay, checks[stay.admission_id], looks.get(stay.admission_id, ()), watermark)
-        for stay in stays
-    )
+def gather_facts(
+    session: Session, place: Place, watermark: datetime, only: Collection[str] | None = None, also: Collection[str] = ()
+) -> tuple[AdmissionFacts, ...]:
+    """The facts of every admission of the facility about which a rule might have something to say.
+
+    `only`: of these admissions. `also`: of these besides, since findings about them stand.
+    """
+    books = Books.load(session, place, watermark, only, also)
+    checks = checks_by_stay(session, books.candidates)
+    looks = looks_of(session, place.facility.id, books.candidates)
+    books = books.with_holders_of(session, [row for rows in checks.values() for row in rows])
+    found = []
+    for stay in stays_of(session, place, books.records):
+        rows, own = checks.get(stay.admission_id, []), looks.get(stay.admission_id, ())
+        facts = _facts(session, place, stay, rows, own, watermark)
+        found.append(books.added_to(facts, stay, swaps_in(rows, books)))
+    return tuple(found)
 
 
 def _facts(
@@ -62,7 +65,10 @@ def _facts(
     watermark: datetime,
 ) -> AdmissionFacts:
     until = min(watermark, stay.discharged_at or watermark)
-    checks = tuple(_check(row, place) for row in rows)
+    # Whoever has just come is looked for too; that check is no absence before the grace is over, and in no rate.
+    checks = tuple(_check(row, place) for row in rows if row.kind != "admission")
+    last = max((p for p in stay.placements if p.held.start <= until), key=lambda p: p.held.start, default=None)
+    excusing = [leave.away for leave in stay.excusing_leaves(place.policy)]
     facts = AdmissionFacts(
         admission_id=stay.admission_id,
         admission_no=stay.admission_no,
@@ -75,12 +81,31 @@ def _facts(
         looks=looks,
         counter_evidence=_counter_evidence(stay, checks, place),
         policy_version=place.policy.version,
-        pack_hashes=pack_hashes(session, (reading_id for check in checks for reading_id in check.reading_ids)),
+        pack_hashes=pack_hashes(session, _accusing_readings(checks)),
+        discharged_at=stay.discharged_at,
+        bed_id=last.bed_id if last else None,
+        ward_id=last.ward_id if last else None,
+        emergency=stay.category == "emergency",
+        grace=place.policy.grace_of(stay.category),
+        excused=tuple(excusing + [item.away for item in stay.activities]),
+        sighted_at=tuple(
+            sorted(
+                {check.due_at for check in checks if check.state in SHOWN}
+                | {look.looked_at for look in looks if look.result is LookResult.FOUND}
+            )
+        ),
     )
     confirmed = facts.in_state(PresenceState.ABSENT_CONFIRMED)
     if not confirmed or stay.reference_since is None:
         return facts
     return _with_timeline(session, place, stay, facts)
+
+
+SHOWN = (PresenceState.PRESENT_VERIFIED, PresenceState.PRESENT_ALTERNATIVE)
+
+
+def _accusing_readings(checks: Iterable[CheckRecord]) -> list[str]:
+    return [reading_id for check in checks if check.state in ACCUSING for reading_id in check.reading_ids]
 
 
 def _check(row: PresenceCheck, place: Place) -> CheckRecord:
@@ -93,6 +118,7 @@ def _check(row: PresenceCheck, place: Place) -> CheckRecord:
         reading_ids=tuple(row.reading_ids),
         look_ids=tuple(row.details.get("look_ids", ())),
         confirmed_at=datetime.fromisoformat(confirmed_at) if confirmed_at else None,
+        bed_id=row.bed_id,
     )
 
 
@@ -104,7 +130,11 @@ def _with_timeline(session: Session, place: Place, stay: Stay, facts: AdmissionF
     held: list[Reading] = []
     for placement in stay.placements_in(whole):
         margin = Interval(placement.held.start - place.policy.max_gap, placement.held.end + place.policy.max_gap)
-        held += readings(session, place.facility.id, [placement.bed_id], [margin])
+        late = late_readings(session, place.facility.id, placement.bed_id, margin)
+        held += (
+            untrusted(reading) if reading.reading_id in late else reading
+            for reading in readings(session, place.facility.id, [placement.bed_id], [margin])
+        )
     seen = sightings_of(session, place.facility.id, [stay.patient_id], [whole])
     beds = {
         bed_id: observe((r for r in held if r.bed_id == bed_id), stay.patient_id, place.policy)
@@ -115,6 +145,13 @@ def _with_timeline(session: Session, place: Place, stay: Stay, facts: AdmissionF
         nights=judgeable_nights(place, stay, facts, beds, seen),
         unsighted=unsighted(place, stay, facts.until, beds, seen),
     )
+
+
+def untrusted(reading: Reading) -> Reading:
+    """A reading of a frame that came late, without the server's chain: it may show somebody, never nobody."""
+    if reading.state in (BedState.EMPTY, BedState.OTHER_PERSON):
+        return replace(reading, state=BedState.UNOBSERVED, cause="late")
+    return reading
 
 
 def judgeable_nights(
@@ -214,6 +251,7 @@ def _counter_evidence(stay: Stay, checks: Sequence[CheckRecord], place: Place) -
         unidentified_checks=number(PresenceState.PRESENT_UNIDENTIFIED),
         unanswered_checks=number(PresenceState.UNANSWERED),
         unobserved_checks=number(PresenceState.UNOBSERVED),
+        late_leaves=sum(leave.signed_late_by() > timedelta() for leave in stay.leaves),
         leaves=tuple(
             f"{leave.away.start.isoformat()}/{leave.away.end.isoformat()}"
             + ("" if leave in excusing else f" signed {leave.signed_at.isoformat()}")

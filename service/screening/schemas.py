@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from service.screening.explain import Explanation
+from service.screening.explain import Explanation, subject_label
 from service.screening.tables import Finding
 
 
@@ -51,7 +51,12 @@ class ExplanationOut(BaseModel):
 _FINDING: dict[str, Any] = {
     "id": "0195565e3b7e7c3a9d6f1b2a4c5d6e7f",
     "facility": "demo",
+    "subject_kind": "admission",
+    "subject": "A1004",
     "admission_no": "A1004",
+    "kind": "finding",
+    "period": "",
+    "corrected_after_notice": False,
     "rule": "phantom_admission",
     "rule_version": "1",
     "severity": "high",
@@ -82,13 +87,21 @@ _DETAIL: dict[str, Any] = {
 
 
 class FindingOut(BaseModel):
-    """A suspicion about one admission under one rule."""
+    """A suspicion (or a statistic, or a piece of work) about one subject under one rule.
+
+    `admission_no` is null where the subject is a bed, a ward, a facility, a camera or a person at work.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [_FINDING]})
 
     id: str
     facility: str
-    admission_no: str
+    subject_kind: str
+    subject: str
+    admission_no: str | None
+    kind: str
+    period: str
+    corrected_after_notice: bool
     rule: str
     rule_version: str
     severity: str
@@ -121,7 +134,12 @@ def finding_fields(row: Finding, facility_code: str, explanation: Explanation) -
     return {
         "id": row.id,
         "facility": facility_code,
-        "admission_no": row.facts["admission_no"],
+        "subject_kind": row.subject_kind,
+        "subject": subject_label(row),
+        "admission_no": row.facts.get("admission_no"),
+        "kind": row.kind,
+        "period": row.period,
+        "corrected_after_notice": row.corrected_after_notice,
         "rule": row.rule,
         "rule_version": row.rule_version,
         "severity": row.severity,

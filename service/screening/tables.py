@@ -1,11 +1,11 @@
-"""The table of findings."""
+"""The tables of findings, and of what was last screened."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service.kit.ids import new_id
@@ -13,21 +13,34 @@ from service.platform.database import UtcDateTime
 
 
 class Finding(SQLModel, table=True):
-    """A suspicion about one admission under one rule, with the facts that made it. Not a verdict.
+    """A suspicion about one subject under one rule, with the facts that made it. Not a verdict.
 
-    `state`: raised | withdrawn. A finding whose facts no longer hold is withdrawn, never deleted.
+    `state`: raised | withdrawn. A finding whose facts no longer hold is withdrawn, never deleted; one whose records
+    were corrected after people had looked is kept as it was (`corrected_after_notice`) until a person has decided.
+    `kind`: finding | statistic | work_item. `period`: the local month, for subjects that outlive any stay.
+    `admission_id`: where a reader finds the subject, if it is or belongs to a stay.
     """
 
     __tablename__ = "finding"
-    __table_args__ = (UniqueConstraint("admission_id", "rule"),)
+    __table_args__ = (
+        UniqueConstraint("rule", "subject_kind", "subject_id", "period", name="uq_finding_subject"),
+        Index("ix_finding_subject", "subject_kind", "subject_id"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
     facility_id: str = Field(foreign_key="facility.id", index=True, max_length=32)
-    admission_id: str = Field(foreign_key="admission.id", index=True, max_length=32)
+    subject_kind: str = Field(default="admission", max_length=16)
+    subject_id: str = Field(default="", max_length=64)
+    period: str = Field(default="", max_length=7)
+    kind: str = Field(default="finding", max_length=16)
+    admission_id: str | None = Field(default=None, foreign_key="admission.id", index=True, max_length=32)
+    ward_id: str | None = Field(default=None, foreign_key="ward.id", max_length=32)
+    bed_id: str | None = Field(default=None, foreign_key="bed.id", max_length=32)
     rule: str = Field(max_length=64, index=True)
     rule_version: str = Field(max_length=32)
     severity: str = Field(max_length=16)
     state: str = Field(default="raised", max_length=16)
+    corrected_after_notice: bool = Field(default=False)
     in_shadow: bool = Field(default=True)
     event_at: datetime = Field(sa_type=UtcDateTime)  # event time at which the facts were complete
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

@@ -3,29 +3,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from service.screening.catalogue import Text
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """The sentences of one way in which a rule fires. Placeholders are codes of facts, and `admission_no`."""
-
-    headline: Text
-    paragraphs: tuple[Text, ...]
-
+from service.screening.law import Story, Text
+from service.screening.wording_of_pharmacy import LABELS as LABELS_OF_PURCHASES
+from service.screening.wording_of_pharmacy import STORIES as STORIES_OF_PURCHASES
+from service.screening.wording_of_places import LABELS as LABELS_OF_PLACES
+from service.screening.wording_of_places import STORIES as STORIES_OF_PLACES
+from service.screening.wording_of_stays import LABELS as LABELS_OF_STAYS
+from service.screening.wording_of_stays import STORIES as STORIES_OF_STAYS
 
 NOT_A_VERDICT = Text(
     en="This is a suspicion for people to examine. It is no finding of fault, and nobody's care may depend on it.",
     zh="本提示仅为疑点，须由人员核实，不构成违规认定，不得影响患者诊疗。",
 )
 
+NOT_A_CASE = Text(
+    en="This is a number or a piece of work for people to look at. It is no suspicion, and never a case by itself.",
+    zh="本条为供人员查看的数字或待办事项，不是疑点，也不单独成为案件。",
+)
+
+KEPT = Text(
+    en="The records were corrected after people had looked or the finding had been made. It is kept as it was until a "
+    "person has weighed the correction (corrected after notice).",
+    zh="在人员查看或提示之后，记录被更正。本条保持原状，直至人员对更正作出判断（通知后更正）。",
+)
+
 STORIES: dict[tuple[str, str], Story] = {
+    **STORIES_OF_STAYS,
+    **STORIES_OF_PLACES,
+    **STORIES_OF_PURCHASES,
     ("phantom_admission", "days"): Story(
         headline=Text(
-            "Admission {admission_no}: not in the hospital at {confirmed_checks} checks on {confirmed_days} days",
-            "住院号 {admission_no}：{confirmed_days} 天内 {confirmed_checks} 次检查确认不在院",
+            "Admission {subject}: not in the hospital at {confirmed_checks} checks on {confirmed_days} days",
+            "住院号 {subject}：{confirmed_days} 天内 {confirmed_checks} 次检查确认不在院",
         ),
         paragraphs=(
             Text(
@@ -45,8 +54,8 @@ STORIES: dict[tuple[str, str], Story] = {
     ),
     ("phantom_admission", "nights"): Story(
         headline=Text(
-            "Admission {admission_no}: bed empty on {empty_nights} of {observed_nights} observed nights",
-            "住院号 {admission_no}：{observed_nights} 个可观测夜晚中有 {empty_nights} 个夜晚床位空置",
+            "Admission {subject}: bed empty on {empty_nights} of {observed_nights} observed nights",
+            "住院号 {subject}：{observed_nights} 个可观测夜晚中有 {empty_nights} 个夜晚床位空置",
         ),
         paragraphs=(
             Text(
@@ -65,8 +74,8 @@ STORIES: dict[tuple[str, str], Story] = {
     ),
     ("ghost_admission", "never_seen"): Story(
         headline=Text(
-            "Admission {admission_no}: nobody was ever seen in {hours_since_admission} hours",
-            "住院号 {admission_no}：入院 {hours_since_admission} 小时以来从未观测到患者",
+            "Admission {subject}: nobody was ever seen in {hours_since_admission} hours",
+            "住院号 {subject}：入院 {hours_since_admission} 小时以来从未观测到患者",
         ),
         paragraphs=(
             Text(
@@ -87,8 +96,8 @@ STORIES: dict[tuple[str, str], Story] = {
     ),
     ("impersonation", "id_card"): Story(
         headline=Text(
-            "Admission {admission_no}: somebody else in the bed on {suspected_days} days",
-            "住院号 {admission_no}：{suspected_days} 天内床上为他人",
+            "Admission {subject}: somebody else in the bed on {suspected_days} days",
+            "住院号 {subject}：{suspected_days} 天内床上为他人",
         ),
         paragraphs=(
             Text(
@@ -109,6 +118,9 @@ STORIES: dict[tuple[str, str], Story] = {
 }
 
 LABELS: dict[str, Text] = {
+    **LABELS_OF_PURCHASES,
+    **LABELS_OF_STAYS,
+    **LABELS_OF_PLACES,
     "confirmed_checks": Text("Checks with a confirmed absence", "确认缺席的检查次数"),
     "confirmed_days": Text("Days with a confirmed absence", "确认缺席的天数"),
     "checks_judged": Text("Checks judged", "已判定的检查次数"),
@@ -144,5 +156,22 @@ COUNTER: dict[str, Text] = {
     "unobserved_checks": Text("{n} checks could not be observed.", "{n} 次检查无法观测。"),
     "leaves": Text("Leave on record: {items}.", "请假登记：{items}。"),
     "activities": Text("Activities on record: {items}.", "离区登记：{items}。"),
+    "orders": Text("{n} orders or examinations are on record for the stay.", "住院期间有 {n} 条医嘱或检查记录。"),
+    "corrections": Text(
+        "The records were changed after people had looked ({items}): a person decides what that means.",
+        "人员查看之后记录被更正（{items}）：须由人员判断其意义。",
+    ),
+    "late_leaves": Text("{n} leaves were signed after they had begun.", "{n} 次请假为事后补签。"),
+    "late_frames": Text(
+        "{n} pictures came late, without the server's chain: they excuse and do not prove.",
+        "{n} 帧画面为事后补传且未成链：只作有利证据，不作不利证据。",
+    ),
+    "carer_looks": Text("At {n} looks a person found a carer or visitor in the bed.", "{n} 次查看中床上为陪护或访客。"),
+    "privacy_pauses": Text("{n} privacy pauses were logged.", "已登记 {n} 次隐私遮挡。"),
+    "blind_checks": Text("{n} checks of the time could not be observed.", "期间有 {n} 次检查无法观测。"),
+    "clear_checks": Text("{n} checks of the time showed nothing unusual.", "期间有 {n} 次检查未见异常。"),
+    "confirmed_finds": Text("{n} of the finds were confirmed by somebody else.", "其中 {n} 次已由他人复核属实。"),
+    "other_specialty_days": Text("Extra beds were on record on {n} days.", "有 {n} 天登记了加床。"),
+    "none_of_place": Text("Nothing on record explains it.", "无可解释的记录。"),
     "none": Text("Nothing on record speaks for the patient's presence.", "无在院佐证记录。"),
 }

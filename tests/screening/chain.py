@@ -25,7 +25,7 @@ from service.occupancy.looks import LookMethod, LookResult
 from service.occupancy.tables import DirectedCheck, PresenceCheck
 from service.platform.context import Context
 from service.platform.jobs import JobRunner, enqueue
-from service.screening import run_job
+from service.screening import places_job, run_job
 from service.screening.tables import Finding
 from service.sightings import accept_snapshot, analyse_snapshot, purge_job, reread_job
 from service.sightings.tables import ZoneReading
@@ -99,6 +99,7 @@ class Hospital:
             "presence.dirty": dirty_job,
             "presence.advance": advance_job,
             "screening.run": run_job,
+            "screening.places": places_job,
         }
         return JobRunner(self.context, handlers, 0).run_until_idle()
 

@@ -29,6 +29,7 @@ def finding(context: Context, hospital: Hospital, **values: object) -> Finding:
     row = Finding(
         facility_id=hospital.facility.id,
         admission_id=hospital.admissions[0].id,
+        subject_id=hospital.admissions[0].id,
         rule="phantom_admission",
         rule_version="1",
         severity="high",

@@ -1,0 +1,134 @@
+"""`two_places_at_once` 一人两地, `duplicate_identity` 重复身份, `enrolment_swap` 换脸: who the person is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.kit.intervals import Interval
+from service.screening.facts import AdmissionFacts, Fact, Stay, Suspicion
+
+TWO_PLACES, DUPLICATE, ENROLMENT = "two_places_at_once", "duplicate_identity", "enrolment_swap"
+
+
+@dataclass(frozen=True, slots=True)
+class TwoPlacesParameters:
+    """Domain, section 3. `travel_minutes`: the least time between the two houses."""
+
+    travel_minutes: float = 30.0
+    overlap_hours: float = 24.0
+    referral: frozenset[str] = frozenset({"referral", "transfer"})
+    never_for: frozenset[str] = frozenset({"newborn"})
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateIdentityParameters:
+    """How alike two faces must be; the enrolment's collision check uses the same number."""
+
+    similarity: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentSwapParameters:
+    """A new template within the stay is fine when it matches the old one or a second person confirms it."""
+
+    changes: int = 1
+
+
+def two_places_at_once(facts: AdmissionFacts, parameters: TwoPlacesParameters) -> Suspicion | None:
+    """Fires when the person was verified in two houses within the time it takes to travel, or two stays overlap long.
+
+    The later of the two stays is the one that the finding is about.
+    """
+    if facts.category in parameters.never_for or facts.admission_type in parameters.referral:
+        return None
+    for other in sorted(facts.others, key=lambda stay: (stay.held, stay.admission_id)):
+        if other.disposition in parameters.referral:
+            continue
+        found = _seen_in_both(facts, other, parameters) or _overlap(facts, other, parameters)
+        if found is not None:
+            return found
+    return None
+
+
+def _seen_in_both(facts: AdmissionFacts, other: Stay, parameters: TwoPlacesParameters) -> Suspicion | None:
+    travel = timedelta(minutes=parameters.travel_minutes)
+    pairs = [(abs(here - there), here, there) for here in facts.sighted_at for there in other.seen]
+    close = [pair for pair in pairs if pair[0] < travel]
+    if not close or not _is_later(facts, other):
+        return None
+    gap, here, there = min(close)
+    return Suspicion(
+        rule=TWO_PLACES,
+        variant="seen",
+        event_at=max(here, there),
+        facts=(
+            Fact("minutes_between", round(gap.total_seconds() / 60, 1), parameters.travel_minutes),
+            Fact("other_admission", other.admission_no),
+            Fact("times", sorted(when.isoformat() for when in (here, there))),
+        ),
+        evidence_ids=(other.admission_id,),
+    )
+
+
+def _overlap(facts: AdmissionFacts, other: Stay, parameters: TwoPlacesParameters) -> Suspicion | None:
+    least = timedelta(hours=parameters.overlap_hours)
+    if facts.until <= facts.admitted_at or not _is_later(facts, other):
+        return None
+    common = Interval(facts.admitted_at, facts.until).overlap(other.held)
+    if common is None or common.length <= least:
+        return None
+    return Suspicion(
+        rule=TWO_PLACES,
+        variant="overlap",
+        event_at=common.start + least,
+        facts=(
+            Fact("overlap_hours", round(common.length.total_seconds() / 3600, 1), parameters.overlap_hours),
+            Fact("other_admission", other.admission_no),
+        ),
+        evidence_ids=(other.admission_id,),
+    )
+
+
+def _is_later(facts: AdmissionFacts, other: Stay) -> bool:
+    return (facts.admitted_at, facts.admission_id) > (other.held.start, other.admission_id)
+
+
+def duplicate_identity(facts: AdmissionFacts, parameters: DuplicateIdentityParameters) -> Suspicion | None:
+    """A piece of work: two identities with one face are to be compared by a person."""
+    alike = [twin for twin in facts.twins if twin.similarity >= parameters.similarity and not twin.excused]
+    if not alike:
+        return None
+    nearest = max(alike, key=lambda twin: (twin.similarity, twin.patient_no))
+    return Suspicion(
+        rule=DUPLICATE,
+        variant="face",
+        event_at=facts.admitted_at,
+        facts=(
+            Fact("similarity", round(nearest.similarity, 3), parameters.similarity),
+            Fact("other_patients", sorted(twin.patient_no for twin in alike)),
+        ),
+        evidence_ids=tuple(sorted(twin.patient_id for twin in alike)),
+    )
+
+
+def enrolment_swap(facts: AdmissionFacts, parameters: EnrolmentSwapParameters) -> Suspicion | None:
+    """Fires when a face template was replaced in mid-stay, neither matching the old one nor confirmed by a second
+    person."""
+    swaps = sorted(
+        (change for change in facts.template_changes if not change.matched_old and not change.second_person),
+        key=lambda change: change.at,
+    )
+    if len(swaps) < parameters.changes:
+        return None
+    times: list[datetime] = [change.at for change in swaps]
+    return Suspicion(
+        rule=ENROLMENT,
+        variant="template",
+        event_at=times[parameters.changes - 1],
+        facts=(
+            Fact("template_changes", len(swaps), parameters.changes),
+            Fact("times", [when.isoformat() for when in times]),
+        ),
+        evidence_ids=tuple(change.template_id for change in swaps),
+    )
