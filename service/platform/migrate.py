@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +33,15 @@ class NotMigrated(WardwatchError):
     title_zh = "数据库版本不符"
 
 
+class ReferencesBroken(WardwatchError):
+    """A migration would leave rows that refer to nothing."""
+
+    code = "references-broken"
+    status = 500
+    title_en = "The database's references do not hold"
+    title_zh = "数据库引用不完整"
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaState:
     """The version a database has and the one the code needs."""
@@ -55,13 +66,42 @@ def upgrade(settings: Settings) -> SchemaState:
 
 
 def upgrade_engine(engine: Engine) -> SchemaState:
-    """Brings a database up to date, in one transaction."""
-    with engine.begin() as connection:
+    """Brings a database up to date, in one transaction. Raises `ReferencesBroken` before anything is kept."""
+    with _changing(engine) as connection:
         if connection.dialect.name == "postgresql":
             # Two servers that start at once must not both migrate.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(2003985764)")
         command.upgrade(configuration(connection), "head")
         return _state(connection)
+
+
+@contextmanager
+def _changing(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which SQLite's tables may be copied and renamed.
+
+    SQLite alters a table by making it anew, and dropping the old one would break every row that refers to it while
+    references are enforced. They are not, for as long as the copying lasts, and are all checked before the commit.
+    """
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            yield connection
+        return
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        if driver is None:
+            raise RuntimeError("the connection is closed")
+        driver.execute("PRAGMA foreign_keys=OFF")  # no effect once a transaction has begun
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    raise ReferencesBroken(
+                        f"{len(broken)} rows refer to rows that do not exist, the first in table {broken[0][0]}",
+                        remedy="nothing was changed; `wardwatch doctor` says more",
+                    )
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 def state(engine: Engine) -> SchemaState:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect
+from sqlalchemy import JSON, Connection, MetaData, inspect
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlmodel import select
 
@@ -140,4 +142,51 @@ def test_every_migration_goes_back_too(tmp_path: Path) -> None:
         assert inspect(connection).get_table_names() == ["alembic_version"]
     assert migrate.upgrade_engine(database.engine).is_current
     assert migrate.differences(database.engine) == []
+    database.dispose()
+
+
+FIRST_EDITION = "0003"
+
+
+def _fill(connection: Connection, names: Sequence[str]) -> None:
+    """One row in each table, references included; the values do not matter."""
+    metadata = MetaData()
+    metadata.reflect(connection, only=list(names))
+    for table in metadata.sorted_tables:
+        row: dict[str, Any] = {"timezone": "UTC"} if table.name == "facility" else {}
+        for column in (column for column in table.columns if column.name not in row):
+            target = next(iter(column.foreign_keys), None)
+            if target is not None:
+                row[column.name] = f"the-{target.column.table.name}" if target.column.table.name in names else None
+            elif column.primary_key:
+                row[column.name] = f"the-{table.name}"
+            elif not column.nullable:
+                kind = column.type.python_type
+                row[column.name] = EPOCH if kind is datetime else {} if isinstance(column.type, JSON) else kind()
+        connection.execute(table.insert().values(row))
+
+
+def test_a_database_with_data_is_brought_up_to_date(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    names = ("facility", "ward", "camera", "patient", "admission", "snapshot")
+    with database.engine.begin() as connection:
+        command.upgrade(migrate.configuration(connection), FIRST_EDITION)
+        _fill(connection, names)
+    assert migrate.upgrade_engine(database.engine).is_current
+    with database.engine.begin() as connection:
+        for name in names:
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() == 1  # noqa: S608
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+    database.dispose()
+
+
+def test_a_migration_that_would_break_references_keeps_nothing(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    with database.engine.begin() as connection:
+        command.upgrade(migrate.configuration(connection), FIRST_EDITION)
+    with sqlite3.connect(tmp_path / "own.db") as plain:  # does not enforce references
+        plain.execute("INSERT INTO presence_progress (facility_id, revision) VALUES ('nobody', 0)")
+    with pytest.raises(migrate.ReferencesBroken, match="presence_progress"):
+        migrate.upgrade_engine(database.engine)
+    assert migrate.state(database.engine).current == FIRST_EDITION
     database.dispose()
