@@ -11,11 +11,17 @@ from fastapi import FastAPI
 from starlette.formparsers import MultiPartParser
 
 from service import operation, worker
+from service.access import SignedBodies
+from service.access import device_endpoints as devices
 from service.access import endpoints as access
 from service.admissions import endpoints as admissions
+from service.admissions import feed_endpoints as feed
+from service.admissions import fhir_endpoints as fhir
 from service.enrolment import endpoints as enrolment
+from service.enrolment import person_endpoints as references
 from service.facilities import endpoints as facilities
 from service.occupancy import endpoints as occupancy
+from service.pharmacy import endpoints as pharmacy
 from service.platform import migrate
 from service.platform.context import Context, open_context
 from service.platform.http import install_problem_handlers
@@ -24,12 +30,31 @@ from service.platform.limits import BodyLimit, BodyLimits, Gatekeeper
 from service.platform.settings import Settings
 from service.screening import endpoints as screening
 from service.sightings import endpoints as sightings
+from service.sightings import heartbeat_endpoints as heartbeats
+from service.sightings import view_endpoints as views
 from service.web import pages
 from service.web.assets import Assets
 from service.web.problem_page import error_page
 
 _MEBIBYTE = 1024 * 1024
-_ROOMS = (operation, access, facilities, admissions, enrolment, sightings, occupancy, screening, pages)
+_ROOMS = (
+    operation,
+    access,
+    devices,
+    facilities,
+    admissions,
+    feed,
+    fhir,
+    enrolment,
+    references,
+    sightings,
+    views,
+    heartbeats,
+    occupancy,
+    pharmacy,
+    screening,
+    pages,
+)
 
 
 def create_app(source: Settings | Context) -> FastAPI:
@@ -44,6 +69,7 @@ def create_app(source: Settings | Context) -> FastAPI:
         context = source if isinstance(source, Context) else open_context(source)
         migrate.require_current(context)
         app.state.context = context
+        app.state.open_roll_calls = worker.open_roll_calls
         runner = JobRunner(context, worker.handlers(), settings.worker_threads)
         ticker = worker.Ticker(context)
         if settings.worker_threads:
@@ -71,6 +97,7 @@ def create_app(source: Settings | Context) -> FastAPI:
         app.include_router(room.router)
     app.mount("/static", Assets(), name="static")
     https = (settings.public_origin or "").startswith("https://")
+    app.add_middleware(SignedBodies)
     app.add_middleware(Gatekeeper, limits=body_limits(settings), https=https)
     # Above this an upload goes through an unencrypted temporary file; a picture never does.
     MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, settings.max_image_bytes)
@@ -84,9 +111,13 @@ def body_limits(settings: Settings) -> BodyLimits:
         default=_MEBIBYTE,
         by_path=(
             BodyLimit(re.compile(r"/api/v1/snapshots\Z"), picture),
-            BodyLimit(re.compile(r"/api/v1/patients/[^/]+/enrolments\Z"), 10 * picture),
+            BodyLimit(re.compile(r"(/hand-held/[^/]+|/api/v1/directed-checks/[^/]+/handheld-looks)\Z"), picture),
+            BodyLimit(re.compile(r"/api/v1/(patients|staff)/[^/]+/enrolments\Z"), 10 * picture),
+            BodyLimit(re.compile(r"/api/v1/purchase-(verifications|reconciliations)\Z"), 10 * picture),
+            BodyLimit(re.compile(r"/api/v1/delegates/[^/]+/enrolments\Z"), 10 * picture),
             BodyLimit(re.compile(r"/api/v1/imports/enrolments\Z"), 512 * _MEBIBYTE),
             BodyLimit(re.compile(r"/api/v1/imports/"), 32 * _MEBIBYTE),
             BodyLimit(re.compile(r"/api/v1/facilities\Z"), 4 * _MEBIBYTE),
+            BodyLimit(re.compile(r"/fhir/r[45]/?\Z"), 8 * _MEBIBYTE),
         ),
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime
 
-from service import access, occupancy, screening, sightings
+from sqlmodel import Session
+
+from service import access, occupancy, pharmacy, screening, sightings
+from service.contracts import RollCallOut
 from service.facilities import facilities_readable
 from service.platform.context import Context
 from service.platform.jobs import Handler, enqueue
 
 # What is due every hour, and at `wardwatch purge`.
-HOUSEKEEPING = ("frames.purge", "access.purge")
+HOUSEKEEPING = ("frames.purge", "handheld.purge", "access.purge", "heartbeats.purge")
 
 _TICK_SECONDS = 30.0
 _TICKS_AN_HOUR = 120
@@ -24,12 +28,26 @@ def handlers() -> dict[str, Handler]:
     return {
         "sightings.analyse": sightings.analyse_job,
         "sightings.reread": sightings.reread_job,
+        "sightings.judge": sightings.judge_job,
         "presence.dirty": occupancy.dirty_job,
         "presence.advance": occupancy.advance_job,
+        "admission.opened": occupancy.admission_opened_job,
+        "handheld.purge": occupancy.purge_handheld_job,
+        "purchases.lapse": pharmacy.lapse_job,
         "screening.run": screening.run_job,
+        "screening.places": screening.places_job,
         "frames.purge": sightings.purge_job,
         "access.purge": access.purge_job,
+        "heartbeats.purge": sightings.purge_heartbeats_job,
     }
+
+
+def open_roll_calls(session: Session, ward_id: str, at: datetime) -> tuple[RollCallOut, ...]:
+    """What a camera of the ward is told of roll calls that are open at `at`."""
+    return tuple(
+        RollCallOut(roll_call_id=call.roll_call_id, opens_at=call.opens_at, closes_at=call.closes_at)
+        for call in occupancy.open_roll_calls(session, (ward_id,), at)
+    )
 
 
 def advance_live_facilities(context: Context) -> None:

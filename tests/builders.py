@@ -18,8 +18,9 @@ from service.access import COOKIE, Actor, Grant, Permission, Role, grants_of, ne
 from service.access.passwords import hash_password
 from service.access.tables import RoleGrant, UserAccount
 from service.admissions.tables import Admission, BedAssignment, Patient
-from service.enrolment import Consent, FaceTemplate, NewTemplate, store_template
+from service.enrolment import Consent, FaceTemplate, NewTemplate, PersonTemplate, store_template
 from service.facilities.tables import Bed, BedZone, Camera, Facility, Ward
+from service.kit.ids import new_id
 from service.platform.context import Context
 
 PASSWORD = "correct horse battery staple"
@@ -215,3 +216,21 @@ def create_template(
         enrolled_at=effective_from,
     )
     return store_template(session, context.keys, facility_id=patient.facility_id, patient_id=patient.id, new=new)
+
+
+def create_staff(session: Session, facility: Facility, staff_no: str = "") -> str:
+    """The gallery key of a member of staff with a reference; the template itself is never opened."""
+    row = PersonTemplate(
+        person_kind="staff",
+        person_id=new_id(),
+        person_no=staff_no or f"N-{next(_numbers):03d}",
+        facility_id=facility.id,
+        pack_hash="fake-pack",
+        dimension=4,
+        quality=0.9,
+        photo_sha256="0" * 64,
+        consent_at=EPOCH,
+        enrolled_by="user:tester",
+        enrolled_at=EPOCH,
+    )
+    return _add(session, row).person_id

@@ -21,11 +21,27 @@ from sqlmodel import Session
 
 from service.access import PUBLIC_ROUTES, Permission, Role
 from service.access.tables import UserAccount
-from service.admissions.tables import LeaveOfAbsence, OffWardActivity
+from service.admissions.tables import InboundMessage, LeaveOfAbsence, OffWardActivity
 from service.app import create_app
 from service.facilities.tables import Bed, Facility
-from service.occupancy.tables import DirectedCheck, PresenceCheck
+from service.occupancy.tables import (
+    BedCheck,
+    DirectedCheck,
+    DirectedLook,
+    PresenceCheck,
+    Reverification,
+    RollCall,
+    RollCallDraw,
+)
 from service.operation.openapi import document, rule_of
+from service.pharmacy.tables import (
+    Delegate,
+    Delegation,
+    IdentityExemption,
+    PharmacySite,
+    Purchase,
+    PurchaseReview,
+)
 from service.platform.context import Context
 from service.platform.settings import Settings
 from service.screening.tables import Finding
@@ -55,6 +71,8 @@ OF_NOBODY: frozenset[Method] = frozenset(
         ("GET", "/api/v1/sessions/current"),
         ("DELETE", "/api/v1/sessions/current"),
         ("POST", "/logout"),
+        ("GET", "/fhir/r4/metadata"),
+        ("GET", "/fhir/r5/metadata"),
     }
 )
 
@@ -105,10 +123,12 @@ def _build(session: Session) -> World:
     zone = create_zone(session, camera, bed)
     patient = create_patient(session, there, "zz-patient")
     admission = create_admission(session, bed=bed, patient=patient, admission_no="zz-admission")
-    rows = _facts(there, bed, camera.id, zone.id, admission.id, patient.id)
-    session.add_all(rows.values())
-    session.flush()
-    ids = {name: str(row.id) for name, row in rows.items()}
+    rows = _facts(there, bed, camera.id, zone.id, admission.id, patient.id) | _purchase_facts(there)
+    for row in rows.values():
+        session.add(row)
+        session.flush()
+    rows["reverification"] = _looked(session, there, rows["directed"])
+    ids = {name: str(row.id) for name, row in rows.items() if hasattr(row, "id")}
     marks = {there.id, ward.id, bed.id, camera.id, zone.id, patient.id, admission.id, *ids.values()}
     return World(
         path_values={
@@ -120,12 +140,24 @@ def _build(session: Session) -> World:
             "admission_id": admission.id,
             "admission_no": admission.admission_no,
             "patient_no": patient.patient_no,
+            "staff_no": "zz-staff",
+            "message_id": ids["message"],
+            "resource_id": "zz-resource",
             "leave_id": ids["leave"],
             "activity_id": ids["activity"],
             "snapshot_id": ids["snapshot"],
             "reading_id": ids["reading"],
             "check_id": ids["directed"],
             "finding_id": ids["finding"],
+            "roll_call_id": ids["roll_call"],
+            "draw_id": ids["draw"],
+            "bed_check_id": ids["bed_check"],
+            "reverification_id": ids["reverification"],
+            "delegate_no": "zz-delegate",
+            "delegation_id": ids["delegation"],
+            "exemption_id": ids["exemption"],
+            "purchase_id": ids["purchase"],
+            "review_id": ids["purchase_review"],
         },
         query={
             "facility": there.code,
@@ -136,7 +168,9 @@ def _build(session: Session) -> World:
         },
         bodies=_bodies(there.code, camera.id),
         marks=frozenset(
-            marks | {"zz-there", "Zz There", "zz-ward", "zz-bed", "zz-camera", "zz-patient", "zz-admission"}
+            marks
+            | {"zz-there", "Zz There", "zz-ward", "zz-bed", "zz-camera", "zz-patient", "zz-admission"}
+            | {"zz-delegate", "zz-register"}
         ),
         viewer=create_user(session, role=Role.VIEWER, facility=here),
         admin=create_user(session, role=Role.ADMIN, facility=here),
@@ -195,12 +229,22 @@ def _facts(there: Facility, bed: Bed, camera: str, zone: str, admission: str, pa
         ),
         "finding": Finding(
             **common,
+            subject_id=admission,
             rule="phantom_admission",
             rule_version="1",
             severity="high",
             event_at=EPOCH,
             raised_at=EPOCH,
             updated_at=EPOCH,
+        ),
+        **_counted(there, bed, common),
+        "message": InboundMessage(
+            facility_id=there.id,
+            channel="hl7-http",
+            sha256="0" * 64,
+            received_at=EPOCH,
+            recorded_at=EPOCH,
+            state="applied",
         ),
         "leave": LeaveOfAbsence(
             admission_id=admission,
@@ -216,6 +260,103 @@ def _facts(there: Facility, bed: Bed, camera: str, zone: str, admission: str, pa
     }
 
 
+def _purchase_facts(there: Facility) -> dict[str, Any]:
+    register = {"facility_id": there.id, "register_code": "zz-register"}
+    entered = {"recorded_by": "system", "recorded_at": EPOCH}
+    delegate = Delegate(**register, **entered, delegate_no="zz-delegate")
+    purchase = Purchase(
+        **register,
+        request_id="zz-request",
+        request_digest="0" * 64,
+        patient_no="zz-patient",
+        buyer="patient",
+        service_at=EPOCH,
+        recorded_at=EPOCH,
+        verdict="manual_review",
+        state="waiting",
+        policy_version="1",
+    )
+    return {
+        "site": PharmacySite(**register, updated_at=EPOCH),
+        "delegate": delegate,
+        "delegation": Delegation(
+            **register, **entered, delegate_id=delegate.id, patient_no="zz-patient", valid_from=EPOCH
+        ),
+        "exemption": IdentityExemption(
+            **register, **entered, person_kind="patient", person_no="zz-patient", reason="no hands"
+        ),
+        "purchase": purchase,
+        "purchase_review": PurchaseReview(
+            facility_id=there.id, purchase_id=purchase.id, opened_at=EPOCH, deadline_at=EPOCH, fallback="refused"
+        ),
+    }
+
+
+def _counted(there: Facility, bed: Bed, common: dict[str, Any]) -> dict[str, Any]:
+    window = {"due_at": EPOCH, "window_start": EPOCH, "window_end": EPOCH}
+    return {
+        "roll_call": RollCall(
+            facility_id=there.id,
+            group_id="",
+            kind="surprise",
+            scope="facility",
+            scope_key="facility",
+            opens_at=EPOCH,
+            frozen_until=EPOCH,
+            closes_at=EPOCH,
+            called_by="user:somebody",
+            recorded_at=EPOCH,
+        ),
+        "draw": RollCallDraw(
+            facility_id=there.id,
+            first_day=EPOCH.date(),
+            last_day=EPOCH.date(),
+            starts_at=EPOCH,
+            ends_at=EPOCH + timedelta(days=1),
+            timezone="Asia/Shanghai",
+            wards=["zz-ward"],
+            terms={},
+            commitment="0" * 64,
+            sealed_seed=b"",
+            committed_by="user:somebody",
+            committed_at=EPOCH,
+        ),
+        "bed_check": BedCheck(
+            facility_id=there.id,
+            ward_id=bed.ward_id,
+            bed_id=bed.id,
+            outcome="unregistered_person",
+            computed_at=EPOCH,
+            **window,
+        ),
+    }
+
+
+def _looked(session: Session, there: Facility, directed: DirectedCheck) -> Reverification:
+    look = DirectedLook(
+        directed_check_id=directed.id,
+        person_id=create_user(session, role=Role.WARD_STAFF, facility=there).id,
+        role="ward_staff",
+        looked_at=EPOCH,
+        result="found",
+        method="handheld",
+        recorded_at=EPOCH,
+    )
+    session.add(look)
+    session.flush()
+    again = Reverification(
+        facility_id=there.id,
+        admission_id=directed.admission_id,
+        look_id=look.id,
+        reason="sample",
+        asked_at=EPOCH,
+        deadline_at=EPOCH + timedelta(hours=6),
+    )
+    session.add(again)
+    session.flush()
+    return again
+
+
 def _bodies(code: str, camera_id: str) -> dict[Method, dict[str, Any]]:
     layout = f"facility:\n  code: {code}\n  name: Taken over\n"
     meta = {"camera_id": camera_id, "captured_at": EPOCH.isoformat(), "sequence": 1}
@@ -226,10 +367,22 @@ def _bodies(code: str, camera_id: str) -> dict[Method, dict[str, Any]]:
             "content": "patient_no,admission_no,bed,admitted_at\n",
             "headers": {"Content-Type": "text/csv"},
         },
+        ("POST", "/api/v1/directed-checks/{check_id}/handheld-looks"): {
+            "files": {"picture": ("a.jpg", PICTURE, "image/jpeg")},
+            "data": {"nonce": "ABC234", "identified_by": "wristband"},
+        },
         ("POST", "/api/v1/imports/enrolments"): {"files": {"file": ("a.zip", b"PK", "application/zip")}},
         ("POST", "/api/v1/snapshots"): {
             "files": {"image": ("a.jpg", PICTURE, "image/jpeg")},
             "data": {"meta": json.dumps(meta)},
+        },
+        ("POST", "/api/v1/delegates/{delegate_no}/enrolments"): {
+            "files": {"photos": ("a.jpg", PICTURE, "image/jpeg")},
+            "data": {"consent_at": EPOCH.isoformat()},
+        },
+        ("POST", "/api/v1/staff/{staff_no}/enrolments"): {
+            "files": {"photos": ("a.jpg", PICTURE, "image/jpeg")},
+            "data": {"meta": json.dumps({"consent_at": EPOCH.isoformat()})},
         },
         ("POST", "/api/v1/patients/{patient_no}/enrolments"): {
             "files": {"photos": ("a.jpg", PICTURE, "image/jpeg")},
@@ -338,7 +491,9 @@ def _trespasses(
 
 def _is_anothers_camera(answer: Response) -> bool:
     # A box must tell a wrong camera (keep the picture, tell the operator) from a wrong address (try again).
-    return answer.status_code == 422 and answer.json()["type"] == "/problems/camera-unknown"
+    # A sale is found by its token alone: one that nobody signed says nothing of anybody.
+    nothing_said = ("/problems/camera-unknown", "/problems/purchase-token-invalid")
+    return answer.status_code == 422 and answer.json()["type"] in nothing_said
 
 
 @pytest.mark.parametrize("who", ["viewer", "staff", "admin"])

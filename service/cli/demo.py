@@ -20,12 +20,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service import access
 from service.cli.console import installation, operator
+from service.cli.pharmacy_demo import STORY as PHARMACIES
+from service.cli.pharmacy_demo import play_pharmacies, prepare_pharmacies, show_pharmacies
 from service.cli.simulate import SAMPLE_PICTURES, Language, credentials_for, drive, results_of, show, studio_setup
 from service.facilities import facility_by_code
 from service.kit.errors import Conflict, InvalidInput, WardwatchError
 from service.platform.context import Context
 from service.platform.settings import Settings, get_settings
 from service.simulator import Api, Credentials, Scenario, ServerProcess, read_scenario
+from service.simulator.pharmacy_story import read_story
 from service.vision.packs import TestPictures, fetch_default, fetch_test_pictures
 
 SCENARIO = Path(__file__).parents[2] / "fixtures" / "scenarios" / "demo-week.yaml"
@@ -73,6 +76,8 @@ def demo(
     settings = _settings(folder, port)
     with installation(settings) as context:
         made = _prepare(context, story)
+        shops = read_story(PHARMACIES)
+        tills = prepare_pharmacies(context, shops)
     server = _start(settings, folder, console)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -84,6 +89,9 @@ def demo(
         )
         results = results_of(story, report, address, made.credentials, language, SAMPLE_PICTURES)
         show(results, report, language, as_json=as_json)
+        bought = play_pharmacies(shops, address, tills, settings.pack_folder(), quiet=as_json)
+        if not as_json:
+            show_pharmacies(bought)
         if not leave:
             _stay(server, address, made, story, console)
     except KeyboardInterrupt:
@@ -91,7 +99,7 @@ def demo(
         raise typer.Exit(130) from None
     finally:
         server.stop()
-    if leave and not results.comparison.holds:
+    if leave and not (results.comparison.holds and bought.holds):
         raise typer.Exit(1)
 
 

@@ -16,6 +16,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from service.platform.settings import Settings, get_settings
+from service.vision.calibration import read_calibration
 from service.vision.packs import (
     CARD,
     NON_COMMERCIAL_EN,
@@ -28,6 +29,7 @@ from service.vision.packs import (
     fetch_test_pictures,
     import_pack,
     list_packs,
+    pack_hash,
     read_manifest,
     verify_pack,
 )
@@ -112,15 +114,20 @@ def list_(models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
 
 @models_app.command("card")
 def card(pack: PackName = None, models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
-    """Print a pack's model card: origin, licences, hashes, thresholds, known limits."""
+    """Print a pack's model card: origin, licences, hashes, thresholds, known limits, and the calibration made here."""
     folder = _folder(pack, models_dir)
     manifest = read_manifest(folder)
     path = folder / CARD
     if not path.is_file():
         raise PackMissing(f"{manifest.model_id} has no {CARD}", remedy="ask whoever made the pack")
     text = path.read_text(encoding="utf-8", errors="replace")
+    measured = read_calibration(folder, pack_hash(folder))
+    if measured is not None:
+        text = "\n".join([text.rstrip("\n"), "", *measured.lines()])
     parts = {task: asdict(part) for task, part in manifest.parts.items()}
-    _answer({"model_id": manifest.model_id, "card": text, "parts": parts}, as_json, text.splitlines())
+    calibration = measured.to_json() if measured is not None else None
+    document = {"model_id": manifest.model_id, "card": text, "parts": parts, "calibration": calibration}
+    _answer(document, as_json, text.splitlines())
 
 
 def _folder(pack: str | None, models_dir: Path | None) -> Path:

@@ -83,6 +83,13 @@ class Settings(BaseSettings):
     open_check_retention_days: int = Field(
         default=30, ge=1, title="Frames behind open questions, days", description="Upper bound for unverified checks."
     )
+    signature_seconds: int = Field(
+        default=300,
+        ge=30,
+        le=86_400,
+        title="Age of a device's signature, seconds",
+        description="A signed request that is older, or as far ahead, is refused; the answer says the server's time.",
+    )
     session_hours: int = Field(default=12, ge=1, le=168, title="Session, hours", description="Then people log in anew.")
     language: Literal["en", "zh"] = Field(
         default="en", title="Language", description="Of pages and errors when the browser asks for neither."

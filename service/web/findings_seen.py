@@ -13,7 +13,7 @@ from service.admissions import AdmissionRecord, admission_record, admission_reco
 from service.facilities import Facility
 from service.kit.intervals import Interval
 from service.occupancy import checks_of, looks_of
-from service.screening import Finding, explain, readable_by
+from service.screening import Finding, explain, readable_by, subject_label
 from service.sightings import readings
 from service.web.places import Places, facility_name, in_shadow
 from service.web.stay_lines import check_lines, look_lines
@@ -30,7 +30,7 @@ def findings_by_admission(session: Session, actor: Actor, facility: Facility) ->
     if hidden or not actor.may(Permission.FINDINGS_READ, facility.id):
         return None
     found = readable_by(session, actor, facility_id=facility.id, state="raised")
-    return Counter(finding.admission_id for finding in found)
+    return Counter(finding.admission_id for finding in found if finding.admission_id)
 
 
 def finding_lines(
@@ -39,7 +39,7 @@ def finding_lines(
     """The findings as lines of the list, in the order given."""
     admissions: dict[str, set[str]] = defaultdict(set)
     for finding in findings:
-        admissions[finding.facility_id].add(finding.admission_id)
+        admissions[finding.facility_id] |= {finding.admission_id} if finding.admission_id else set()
     records: dict[str, AdmissionRecord] = {}
     places: dict[str, Places] = {}
     for facility_id, ids in admissions.items():
@@ -48,7 +48,7 @@ def finding_lines(
     return tuple(
         _line(
             finding,
-            records[finding.admission_id],
+            records.get(finding.admission_id or ""),
             facilities[finding.facility_id],
             places[finding.facility_id],
             language,
@@ -58,21 +58,38 @@ def finding_lines(
 
 
 def _line(
-    finding: Finding, record: AdmissionRecord, facility: Facility, places: Places, language: Language
+    finding: Finding, record: AdmissionRecord | None, facility: Facility, places: Places, language: Language
 ) -> FindingLine:
+    told = explain(finding, language)
     return FindingLine(
         finding_id=finding.id,
         rule=finding.rule,
+        rule_name=told.rule_name,
+        kind=finding.kind,
         severity=finding.severity,
         state=finding.state,
+        corrected=finding.corrected_after_notice,
         in_shadow=finding.in_shadow,
-        headline=explain(finding, language).headline,
-        patient_no=record.patient_no,
-        place=places.place(_bed_of(record, finding)),
+        headline=told.headline,
+        subject_kind=finding.subject_kind,
+        subject=subject_label(finding),
+        patient_no=record.patient_no if record else None,
+        place=_place(finding, record, places, facility, language),
         event_at=finding.event_at,
         facility_name=facility_name(facility, language),
         zone=facility.timezone,
     )
+
+
+def _place(
+    finding: Finding, record: AdmissionRecord | None, places: Places, facility: Facility, language: Language
+) -> str:
+    """Where the subject is: a bed, a ward, or the facility as a whole."""
+    if record is not None:
+        return places.place(_bed_of(record, finding))
+    if finding.bed_id is not None:
+        return places.place(finding.bed_id)
+    return places.ward(finding.ward_id) or facility_name(facility, language)
 
 
 def finding_detail(
@@ -82,29 +99,36 @@ def finding_detail(
     language = words.t.language
     told = explain(finding, language)
     places = Places.of(session, facility, language)
-    record = admission_record(session, finding.admission_id)
-    looks = looks_of(session, facility.id, [record.admission_id]).get(record.admission_id, ())
+    record = admission_record(session, finding.admission_id) if finding.admission_id else None
+    own = [record.admission_id] if record else []
+    looks = looks_of(session, facility.id, own).get(own[0], ()) if own else ()
     return FindingDetail(
         finding_id=finding.id,
         rule=finding.rule,
+        rule_name=told.rule_name,
         rule_version=finding.rule_version,
+        kind=finding.kind,
+        subject_kind=finding.subject_kind,
+        subject=subject_label(finding),
+        period=finding.period,
         legal_basis=told.legal_basis,
         exclusions=told.exclusions,
         severity=finding.severity,
         state=finding.state,
+        corrected=finding.corrected_after_notice,
         in_shadow=finding.in_shadow,
         headline=told.headline,
         paragraphs=told.paragraphs,
         counter_evidence=told.counter_evidence,
         facts=tuple(FactLine(fact.label, fact.value, fact.threshold) for fact in told.facts),
-        checks=check_lines(checks_of(session, facility.id, [record.admission_id]), places, words),
+        checks=check_lines(checks_of(session, facility.id, own), places, words) if own else (),
         looks=look_lines(looks),
-        pictures=_pictures(session, facility, record, _texts(finding.evidence_ids)),
+        pictures=_pictures(session, facility, finding, record, _texts(finding.evidence_ids)),
         may_open_pictures=actor.may(Permission.FRAMES_READ, facility.id),
-        patient_no=record.patient_no,
-        admission_no=record.admission_no,
-        admission_id=record.admission_id,
-        place=places.place(_bed_of(record, finding)),
+        patient_no=record.patient_no if record else None,
+        admission_no=record.admission_no if record else None,
+        admission_id=record.admission_id if record else None,
+        place=_place(finding, record, places, facility, language),
         facility_code=facility.code,
         facility_name=facility_name(facility, language),
         zone=facility.timezone,
@@ -115,10 +139,19 @@ def finding_detail(
 
 
 def _pictures(
-    session: Session, facility: Facility, record: AdmissionRecord, evidence_ids: Collection[str]
+    session: Session,
+    facility: Facility,
+    finding: Finding,
+    record: AdmissionRecord | None,
+    evidence_ids: Collection[str],
 ) -> tuple[PictureLine, ...]:
-    beds = {stay.bed_id for stay in record.assignments}
-    stay = Interval(record.admitted_at - timedelta(days=1), record.stay.end)
+    beds = {stay.bed_id for stay in record.assignments} if record else set()
+    stay = Interval(finding.event_at - timedelta(days=31), finding.event_at + timedelta(days=31))
+    if record is not None:
+        stay = Interval(record.admitted_at - timedelta(days=1), record.stay.end)
+    if finding.bed_id is not None:
+        beds.add(finding.bed_id)
+        stay = Interval(stay.start, max(stay.end, finding.event_at + timedelta(days=31)))
     seen = readings(session, facility.id, beds, [stay]) if beds and evidence_ids else ()
     wanted = frozenset(evidence_ids)
     found = [reading for reading in seen if reading.reading_id in wanted]

@@ -200,11 +200,16 @@ class FindingLine:
 
     finding_id: str
     rule: str
+    rule_name: str
+    kind: str
     severity: str
     state: str
+    corrected: bool
     in_shadow: bool
     headline: str
-    patient_no: str
+    subject_kind: str
+    subject: str
+    patient_no: str | None
     place: str
     event_at: datetime
     facility_name: str
@@ -259,11 +264,17 @@ class FindingDetail:
 
     finding_id: str
     rule: str
+    rule_name: str
     rule_version: str
+    kind: str
+    subject_kind: str
+    subject: str
+    period: str
     legal_basis: str
     exclusions: tuple[str, ...]
     severity: str
     state: str
+    corrected: bool
     in_shadow: bool
     headline: str
     paragraphs: tuple[str, ...]
@@ -273,9 +284,9 @@ class FindingDetail:
     looks: tuple[LookLine, ...]
     pictures: tuple[PictureLine, ...]
     may_open_pictures: bool
-    patient_no: str
-    admission_no: str
-    admission_id: str
+    patient_no: str | None
+    admission_no: str | None
+    admission_id: str | None
     place: str
     facility_code: str
     facility_name: str

@@ -99,7 +99,7 @@ def _gather(session: Session, facility: Facility, beds: Sequence[Bed], at: datet
     return _WardFacts(
         at=at,
         began_at=first_captured_at(session, facility.id),
-        policy=place_of(facility).policy,
+        policy=place_of(facility, session, at).policy,
         records=records,
         readings=by_bed,
         recognised=recognised,

@@ -1,14 +1,13 @@
-"""How long a frame's analysis takes, as ratios within one run: `python -m tests.bench.bench_vision [--json]`.
+"""How long a frame's analysis takes, as ratios within one run.
 
-Ratios, since absolute times say more about the machine and its neighbours than about the product.
+Ratios, since absolute times say more about the machine and its neighbours than about the product; what is compared is
+called in turn, since the neighbours come and go.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import tarfile
@@ -19,11 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import onnxruntime
 from rich.console import Console
-from rich.table import Table
 
 from service.vision import Gallery, Pack, ReadingPolicy, RuntimeOptions, analyse_frame, decode, encode_jpeg, load_pack
 from service.vision.analyse import beds_of, faces_in_beds
@@ -46,40 +42,21 @@ class Line:
     limit: float | None = None
 
 
-def main() -> None:
-    """Print the table, or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--scrfd", type=Path, help=f"{_SCRFD}; sought in the cache of fetched packages if left out")
-    arguments = parser.parse_args()
-    folder = Path(os.environ.get("WARDWATCH_MODELS_DIR", "models")) / "wardwatch-default"
+def rows(archive: Path | None = None) -> list[Line]:
+    """Analysis over its model calls, 1:N, and the comparison with FaceAnalysis where `archive` (SCRFD) is at hand."""
+    folder = pack_folder()
     pack = load_pack(folder)
     frames = [ward_frame(seed, {0: 0, 2: 1}) for seed in range(3)]
-    lines = [
+    return [
         *analysis_lines(frames, pack),
         *matching_lines(frames[0], pack),
-        *peer_lines(frames, pack, folder, arguments.scrfd),
+        *peer_lines(frames, pack, folder, archive),
     ]
-    conditions = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "onnxruntime": onnxruntime.__version__,
-        "pack": f"{pack.model_id} {pack.pack_hash[:12]}",
-        "frames": "3 of 1920x1080, 4 beds, 2 visible faces; 1 thread a session; medians over 15 rounds",
-    }
-    if arguments.json:
-        print(json.dumps({"conditions": conditions, "lines": [vars_of(line) for line in lines]}, indent=2))
-        return
-    table = Table(title="\n".join(f"{k}: {v}" for k, v in conditions.items()), title_justify="left")
-    for name in ("what", "measured", "unit", "asked"):
-        table.add_column(name, justify="left" if name in ("what", "unit") else "right")
-    for line in lines:
-        table.add_row(line.name, f"{line.value:.3g}", line.unit, "" if line.limit is None else f"<= {line.limit}")
-    Console().print(table)
 
 
-def vars_of(line: Line) -> dict[str, Any]:
-    """A line as JSON values."""
-    return {"name": line.name, "value": line.value, "unit": line.unit, "limit": line.limit}
+def pack_folder() -> Path:
+    """Where the default pack lies."""
+    return Path(os.environ.get("WARDWATCH_MODELS_DIR", "models")) / "wardwatch-default"
 
 
 def analysis_lines(frames: list[WardFrame], pack: Pack) -> list[Line]:
@@ -114,10 +91,12 @@ def matching_lines(ward: WardFrame, pack: Pack) -> list[Line]:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     gallery = Gallery(tuple(f"k{i}" for i in range(len(vectors))), vectors)
     faces, keys = vectors[:8].copy(), [None] * 8
-    matching = median_seconds(lambda: compare(faces, keys, gallery, 0.4), ROUNDS)
     nobody = Gallery.empty(pack.embedding_dimension)
-    whole = median_seconds(lambda: analyse_frame(ward.frame, ward.zones, {}, nobody, pack), ROUNDS)
-    return [Line("1:N of 8 faces in 100,000 templates / analysis", matching / whole, "ratio", 0.12)]
+    ratio = paired_ratio(
+        lambda: compare(faces, keys, gallery, 0.4),
+        lambda: analyse_frame(ward.frame, ward.zones, {}, nobody, pack),
+    )
+    return [Line("1:N of 8 faces in 100,000 templates / analysis", ratio, "ratio", 0.12)]
 
 
 def peer_lines(frames: list[WardFrame], pack: Pack, folder: Path, archive: Path | None) -> list[Line]:
@@ -133,12 +112,12 @@ def peer_lines(frames: list[WardFrame], pack: Pack, folder: Path, archive: Path 
         for round_ in range(ROUNDS + 1):
             for ward in frames:
                 beds = beds_of(ward.frame, ward.zones, pack)
-                started = time.perf_counter()
+                started = time.process_time()
                 sights = faces_in_beds(ward.frame.pixels, beds, pack, policy)
                 pack.embedder.embed([s.aligned for _, s in sights])
-                middle = time.perf_counter()
+                middle = time.process_time()
                 peers = peer.get(ward.frame.pixels)
-                ended = time.perf_counter()
+                ended = time.process_time()
                 if round_:
                     ours.append(middle - started)
                     theirs.append(ended - middle)
@@ -195,6 +174,15 @@ def median_seconds(call: Callable[[], object], rounds: int) -> float:
     return statistics.median(times)
 
 
-if __name__ == "__main__":
-    cv2.setNumThreads(1)
-    main()
+def paired_ratio(one: Callable[[], object], other: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """The median of processor time of `one` over that of `other`, called in turn, after a turn that does not count."""
+    ratios = []
+    for round_ in range(rounds + 1):
+        started = time.process_time()
+        one()
+        middle = time.process_time()
+        other()
+        ended = time.process_time()
+        if round_:
+            ratios.append((middle - started) / (ended - middle))
+    return statistics.median(ratios)

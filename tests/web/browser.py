@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,11 @@ return [e.tagName, e.textContent.trim().slice(0, 40), Boolean(ring || outer)];
 
 
 @contextmanager
-def open_browser(profile: Path, *, width: int = 1440, height: int = 900) -> Iterator[Chrome]:
-    """A browser with an empty profile. Its console is kept for `complaints`."""
+def open_browser(profile: Path, *, width: int = 1440, height: int = 900, flags: Sequence[str] = ()) -> Iterator[Chrome]:
+    """A browser with an empty profile. Its console is kept for `complaints`. `flags`: more of Chromium's own."""
     options = Options()
     options.binary_location = CHROMIUM or ""
-    for flag in (*_FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+    for flag in (*_FLAGS, *flags, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options=options, service=Service(DRIVER))

@@ -65,7 +65,7 @@ def test_every_key_that_a_page_uses_exists() -> None:
 
 def test_every_family_of_codes_that_a_page_uses_exists() -> None:
     families = {match for source in sources() for match in FAMILY.findall(source)}
-    assert {"outcome", "state", "cause", "rule"} <= families
+    assert {"outcome", "state", "cause"} <= families
     for family in families:
         assert any(key.startswith(f"{family}.") for key in catalogue("en")), family
 

@@ -41,7 +41,8 @@ def show_board(
         clock=context.clock,
         language=reader_of(request).language,
     )
-    return page(request, "board.html", actor, zone=facility.timezone, board=board)
+    may_excuse = actor.kind == "user" and actor.may(Permission.DIRECTED_ANSWER, facility.id)
+    return page(request, "board.html", actor, zone=facility.timezone, board=board, may_excuse=may_excuse)
 
 
 @router.get("/wards/{ward_id}/cards")
@@ -51,7 +52,8 @@ def show_cards(ward_id: WardId, request: Request, actor: Viewer, session: ReadSe
     reader = reader_of(request, actor)
     now = watermark(facility, context.clock)
     board = board_view(session, facility, ward, now, follows=True, clock=context.clock, language=reader.language)
-    html = draw("cards.html", reader, zone=facility.timezone, board=board)
+    may_excuse = actor.kind == "user" and actor.may(Permission.DIRECTED_ANSWER, facility.id)
+    html = draw("cards.html", reader, zone=facility.timezone, board=board, may_excuse=may_excuse)
     etag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
     if request.headers.get("if-none-match") == etag:

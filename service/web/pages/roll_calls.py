@@ -1,0 +1,282 @@
+"""Roll calls: the list with its commitments, starting one, and how far one is."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlmodel import Session
+
+from service.access import Actor, FormGuard, Permission, allow
+from service.admissions import admission_records
+from service.facilities import Facility, facility_by_id, facility_for, ward_by_id, watermark
+from service.kit.errors import NotFound
+from service.kit.intervals import Interval
+from service.occupancy import (
+    RollCall,
+    RollCallProgress,
+    Scope,
+    Standing,
+    draws_of,
+    progress_of_call,
+    roll_calls,
+    start_surprise,
+)
+from service.platform.http import ContextDep, ReadSession, WriteSession
+from service.web.places import Places, chosen_facility, facility_choices, facility_name
+from service.web.render import draw, page, reader_of
+from service.web.texts import Language
+from service.web.views import Choice
+
+router = APIRouter(include_in_schema=False)
+
+Viewer = Annotated[Actor, allow(Permission.OCCUPANCY_READ)]
+Id = Annotated[str, Path(max_length=32)]
+
+STANDING_TONES = {
+    Standing.SEEN: "good",
+    Standing.ANSWERED: "good",
+    Standing.UNIDENTIFIED: "notice",
+    Standing.WAITING: "mute",
+    Standing.OPEN: "warn",
+    Standing.UNANSWERED: "danger",
+    Standing.EXCUSED: "info",
+    Standing.NO_REFERENCE: "mute",
+    Standing.SECOND: "mute",
+}
+STANDING_ICONS = {
+    Standing.SEEN: "check",
+    Standing.ANSWERED: "card",
+    Standing.UNIDENTIFIED: "person-question",
+    Standing.WAITING: "dots",
+    Standing.OPEN: "clock",
+    Standing.UNANSWERED: "bell",
+    Standing.EXCUSED: "leave",
+    Standing.NO_REFERENCE: "question",
+    Standing.SECOND: "person-other",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A roll call in the list."""
+
+    call_id: str
+    kind: str
+    place: str
+    opens_at: datetime
+    closes_at: datetime
+    is_open: bool
+    expected: int | None
+    covered: int | None
+    unanswered: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person in a roll call, for the page."""
+
+    patient_no: str
+    admission_id: str
+    place: str
+    standing: Standing
+    tone: str
+    icon: str
+    outcome: str | None
+    method: str | None
+    directed_check_id: str | None
+    duplicates: int
+
+
+@dataclass(frozen=True, slots=True)
+class WardRow:
+    """A ward's people by standing."""
+
+    name: str
+    expected: int
+    covered: int
+    open: int
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """A roll call as its page shows it."""
+
+    call: CallRow
+    frozen_until: datetime
+    progress: RollCallProgress
+    unidentified: int
+    no_reference: int
+    wards: tuple[WardRow, ...]
+    people: tuple[PersonRow, ...]
+
+
+@router.get("/roll-calls")
+def show_roll_calls(
+    request: Request, actor: Viewer, session: ReadSession, context: ContextDep, facility: str | None = None
+) -> Response:
+    """The facility's roll calls of the last week, its draws, and the form to start one."""
+    found = chosen_facility(session, actor, Permission.OCCUPANCY_READ, facility)
+    if found is None:
+        return page(request, "overview.html", actor, facilities=[])
+    reader = reader_of(request, actor)
+    at = watermark(found, context.clock)
+    places = Places.of(session, found, reader.language)
+    calls = roll_calls(session, found.id, Interval(at - timedelta(days=7), at))
+    return page(
+        request,
+        "roll_calls.html",
+        actor,
+        zone=found.timezone,
+        at=at,
+        facility_code=found.code,
+        facility_name=facility_name(found, reader.language),
+        facilities=facility_choices(session, actor, Permission.OCCUPANCY_READ, found, reader.language),
+        wards=tuple(Choice(ward_id, places.ward(ward_id), False) for ward_id in places.wards),
+        calls=tuple(_row(call, places, at) for call in calls),
+        draws=draws_of(session, found.id)[:6],
+        may_start=actor.may(Permission.ROLL_CALLS_START, found.id),
+    )
+
+
+@router.post("/roll-calls", dependencies=[FormGuard])
+def start_roll_call(
+    actor: Annotated[Actor, allow(Permission.ROLL_CALLS_START)],
+    session: WriteSession,
+    context: ContextDep,
+    facility: Annotated[str, Form(max_length=64)] = "",
+    ward: Annotated[str, Form(max_length=32)] = "",
+    reason: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Counts now, and shows how far it is."""
+    place = facility_for(session, actor, Permission.ROLL_CALLS_START, facility)
+    scope = Scope()
+    if ward:
+        chosen = ward_by_id(session, ward)
+        if chosen.facility_id != place.id:
+            raise NotFound("no such ward here", field="ward", remedy="choose a ward from the list")
+        scope = Scope("ward", chosen.id)
+    row = start_surprise(
+        context, session, actor, place, scope, at=watermark(place, context.clock), reason=reason.strip()
+    )
+    return RedirectResponse(f"/roll-calls/{row.id}", 303)
+
+
+@router.get("/roll-calls/{roll_call_id}")
+def show_roll_call(
+    roll_call_id: Id, request: Request, actor: Viewer, session: ReadSession, context: ContextDep
+) -> Response:
+    """How far the roll call is; the page follows it while it is open."""
+    row, place = _readable(session, actor, roll_call_id)
+    shown = _page(session, row, place, watermark(place, context.clock), reader_of(request).language)
+    name = facility_name(place, reader_of(request).language)
+    return page(
+        request,
+        "roll_call.html",
+        actor,
+        zone=place.timezone,
+        shown=shown,
+        facility_code=place.code,
+        facility_name=name,
+        may_answer=actor.may(Permission.DIRECTED_ANSWER, place.id),
+    )
+
+
+@router.get("/roll-calls/{roll_call_id}/progress")
+def show_progress(
+    roll_call_id: Id, request: Request, actor: Viewer, session: ReadSession, context: ContextDep
+) -> Response:
+    """The numbers and people alone, for the page that follows. Unchanged ones are not sent again."""
+    row, place = _readable(session, actor, roll_call_id)
+    reader = reader_of(request, actor)
+    shown = _page(session, row, place, watermark(place, context.clock), reader.language)
+    may_answer = actor.may(Permission.DIRECTED_ANSWER, place.id)
+    html = draw("roll_progress.html", reader, zone=place.timezone, shown=shown, may_answer=may_answer)
+    etag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(html, headers=headers)
+
+
+def _readable(session: Session, actor: Actor, roll_call_id: str) -> tuple[RollCall, Facility]:
+    row = session.get(RollCall, roll_call_id) if roll_call_id.isprintable() else None
+    if row is None or not actor.knows(row.facility_id):
+        # One answer for what does not exist and what the reader may not know of.
+        raise NotFound(
+            "there is no such roll call",
+            field="roll_call",
+            remedy="open one from the list",
+            message_zh="没有这次点名",
+            remedy_zh="请从列表打开",
+        )
+    actor.require(Permission.OCCUPANCY_READ, row.facility_id)
+    return row, facility_by_id(session, row.facility_id)
+
+
+def _row(call: RollCall, places: Places, at: datetime) -> CallRow:
+    place = places.place(call.bed_id) if call.bed_id else places.ward(call.ward_id)
+    return CallRow(
+        call.id,
+        call.kind,
+        place,
+        call.opens_at,
+        call.closes_at,
+        at < call.closes_at,
+        call.expected,
+        call.covered,
+        call.unanswered,
+    )
+
+
+def _page(session: Session, row: RollCall, place: Facility, at: datetime, language: Language) -> CallPage:
+    places = Places.of(session, place, language)
+    progress = progress_of_call(session, row, at)
+    records = admission_records(session, place.id, {line.admission_id for line in progress.lines})
+    numbers = {record.admission_id: record.patient_no for record in records}
+    order = list(STANDING_TONES)
+    urgent = [Standing.OPEN, Standing.UNANSWERED, Standing.WAITING, Standing.UNIDENTIFIED]
+    people = sorted(
+        (
+            PersonRow(
+                patient_no=numbers.get(line.admission_id, ""),
+                admission_id=line.admission_id,
+                place=places.place(line.bed_id),
+                standing=line.standing,
+                tone=STANDING_TONES[line.standing],
+                icon=STANDING_ICONS[line.standing],
+                outcome=line.outcome.value if line.outcome else None,
+                method=line.method,
+                directed_check_id=line.directed_check_id,
+                duplicates=line.duplicates,
+            )
+            for line in progress.lines
+        ),
+        key=lambda item: (item.standing not in urgent, order.index(item.standing), item.place),
+    )
+    wards = []
+    for ward_id, counts in sorted(progress.by_ward().items(), key=lambda item: places.ward(item[0])):
+        aside = counts[Standing.EXCUSED] + counts[Standing.NO_REFERENCE] + counts[Standing.SECOND]
+        wards.append(
+            WardRow(
+                places.ward(ward_id),
+                sum(counts.values()) - aside,
+                counts[Standing.SEEN] + counts[Standing.ANSWERED],
+                counts[Standing.OPEN] + counts[Standing.WAITING],
+                counts[Standing.UNANSWERED],
+            )
+        )
+    return CallPage(
+        call=_row(row, places, at),
+        frozen_until=row.frozen_until,
+        progress=progress,
+        unidentified=progress.count(Standing.UNIDENTIFIED),
+        no_reference=progress.count(Standing.NO_REFERENCE),
+        wards=tuple(wards),
+        people=tuple(people),
+    )
