@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from service.cli.month_play import Play
+from service.cli.month_stage import Play
 from service.cli.month_world import EXPECTED, HONEST, TrueStay, Way
 from service.screening import LIVE_RULES, Finding
 

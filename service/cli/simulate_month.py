@@ -45,7 +45,8 @@ def show_month(result: MonthResult, plan: Plan, seconds: float, *, as_json: bool
     lines += [f"missed: {rule} about {subject}" for rule, subject in result.missed]
     lines.append(
         f"{len(result.false)} false findings in {result.patient_days:.0f} honest patient-days: "
-        f"{result.false_per_thousand:.3f} per 1,000, at most {result.upper_bound:.2f} (95%)"
+        f"{result.false_per_thousand:.3f} per 1,000, at most {result.upper_bound:.2f} (95%); "
+        "work items and statistics are not counted"
     )
     lines.append(f"{plan.beds} beds, {plan.days} days, {seconds:.0f} s")
     answer(document, False, lines)

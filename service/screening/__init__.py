@@ -7,6 +7,7 @@ from service.screening.explain import Explanation, FactLine, explain, subject_la
 from service.screening.facts import AdmissionFacts, Fact, Suspicion
 from service.screening.repository import finding_readable_by, readable_by
 from service.screening.run import Screened, places_job, run, run_job, run_places, run_stays
+from service.screening.standing_findings import patients_with_findings
 from service.screening.story import StayStory, tell
 from service.screening.subjects import FindingKind, Subject, SubjectKind
 from service.screening.tables import Finding
@@ -30,6 +31,7 @@ __all__ = [
     "compare",
     "explain",
     "finding_readable_by",
+    "patients_with_findings",
     "places_job",
     "readable_by",
     "rule",

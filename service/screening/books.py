@@ -69,7 +69,13 @@ class Books:
 
     @classmethod
     def load(
-        cls, session: Session, place: Place, upto: datetime, only: Collection[str] | None, also: Collection[str]
+        cls,
+        session: Session,
+        place: Place,
+        upto: datetime,
+        only: Collection[str] | None,
+        also: Collection[str],
+        twins: Mapping[str, tuple[Twin, ...]],
     ) -> Books:
         """Chooses the stays about which any rule might have something to say, and reads their books."""
         facility_id = place.facility.id
@@ -86,7 +92,6 @@ class Books:
             by_patient[record.patient_id].append(record)
         people = [record.patient_id for record in near] if only is not None else None
         templates = template_changes(session, facility_id, people)
-        twins: dict[str, tuple[Twin, ...]] = {}
         elsewhere = same_people_elsewhere(session, facility_id, people)
         if only is None:
             wanted |= {

@@ -13,6 +13,7 @@ from service.screening.facts import AdmissionFacts
 from service.screening.gather import gather_facts
 from service.screening.gather_places import gather_places, periods_upto
 from service.screening.law import Rule
+from service.screening.same_faces import same_faces
 from service.screening.subject_facts import SubjectFacts
 
 
@@ -76,7 +77,7 @@ def _facts(context: Context, facility_id: str, law: Rule) -> list[SubjectFacts]:
             return []
         place = place_of(facility, session, upto)
         if law.facts is AdmissionFacts:
-            return list(gather_facts(session, place, upto))
+            return list(gather_facts(session, place, upto, twins=same_faces(context, session, facility_id)))
         found = gather_places(session, place, periods_upto(place, upto))
         return [facts for facts in found if isinstance(facts, law.facts)]
 

@@ -3,7 +3,7 @@ confirmed absence: no rule can fire on them without one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ from service.occupancy import (
     stays_of,
 )
 from service.screening.books import Books, swaps_in
-from service.screening.facts import AdmissionFacts, CheckRecord, CounterEvidence, Night, Unsighted
+from service.screening.facts import AdmissionFacts, CheckRecord, CounterEvidence, Night, Twin, Unsighted
 from service.screening.repository import checks_by_stay, late_readings
 from service.sightings import Reading, Sighting, pack_hashes, readings, sightings_of
 from service.vision import BedState
@@ -38,13 +38,20 @@ ACCUSING = (PresenceState.ABSENT_CONFIRMED, PresenceState.IMPOSTOR_SUSPECTED)
 
 
 def gather_facts(
-    session: Session, place: Place, watermark: datetime, only: Collection[str] | None = None, also: Collection[str] = ()
+    session: Session,
+    place: Place,
+    watermark: datetime,
+    only: Collection[str] | None = None,
+    also: Collection[str] = (),
+    *,
+    twins: Mapping[str, tuple[Twin, ...]] | None = None,
 ) -> tuple[AdmissionFacts, ...]:
     """The facts of every admission of the facility about which a rule might have something to say.
 
-    `only`: of these admissions. `also`: of these besides, since findings about them stand.
+    `only`: of these admissions. `also`: of these besides, since findings about them stand. `twins`: what `same_faces`
+    says.
     """
-    books = Books.load(session, place, watermark, only, also)
+    books = Books.load(session, place, watermark, only, also, twins or {})
     checks = checks_by_stay(session, books.candidates)
     looks = looks_of(session, place.facility.id, books.candidates)
     books = books.with_holders_of(session, [row for rows in checks.values() for row in rows])

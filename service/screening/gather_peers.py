@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -26,7 +27,7 @@ from service.occupancy import (
 from service.screening.periods import Period
 from service.screening.place_facts import Confirmation, PeerFacts, PersonFacts, Remarks, Share
 from service.screening.repository import verified_at
-from service.screening.repository_of_places import excused_counts, exempt_elsewhere, usernames
+from service.screening.repository_of_places import excused_counts, exempt_elsewhere, late_blind_checks, usernames
 from service.screening.subject_facts import SubjectFacts
 from service.screening.subjects import Subject, SubjectKind
 
@@ -119,7 +120,14 @@ def _exemptions(
 
 
 def _blindness(session: Session, place: Place, period: Period, counted: Interval) -> Iterator[PeerFacts]:
-    rows = unobserved_share(session, place.facility.id, counted)
+    # A picture that came late proves no empty bed; that is no blindness, and `late_backfill` counts it.
+    late = late_blind_checks(session, place.facility.id, counted)
+    rows = [
+        replace(
+            row, checks=row.checks - late.get(row.bed_id, 0), blind_checks=row.blind_checks - late.get(row.bed_id, 0)
+        )
+        for row in unobserved_share(session, place.facility.id, counted)
+    ]
     beds = {bed.id: bed for bed in beds_of_facility(session, place.facility.id)}
     wards = {ward.id: ward for ward in wards_of_facility(session, place.facility.id)}
     by_bed = {row.bed_id: row for row in rows if row.bed_id in beds}

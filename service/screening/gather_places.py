@@ -105,6 +105,7 @@ def beds(session: Session, house: House, period: Period, stays: Sequence[Admissi
             tenancies=tuple(tenancies.get(bed_id, ())),
             departed=departed,
             admitted_staff=patients,
+            self_pay_known=house.place.policy.self_pay_known,
             until=period.until,
             counter_evidence=Remarks(
                 {

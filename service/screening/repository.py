@@ -218,7 +218,8 @@ def template_changes(
     """Patient -> references that took the place of an older one of the same person.
 
     The same photograph read by a new model pack is no change. Electronic credentials and a second person's confirmation
-    speak for the new one; so does a comparison with the old one that enrolment wrote down (`match` among its reasons).
+    speak for the new one; so does a comparison with the old one that enrolment wrote down (`matches_previous` among its
+    reasons).
     """
     changed = (
         select(FaceTemplate.patient_id)
@@ -243,7 +244,8 @@ def _changes(rows: Sequence[FaceTemplate]) -> tuple[TemplateChange, ...]:
     found: list[TemplateChange] = []
     for earlier, later in pairwise(rows):
         replaced = earlier.revoked_at is not None and earlier.revoked_cause in ("superseded", "replaced")
-        if replaced and earlier.photo_sha256 != later.photo_sha256:
+        at_once = earlier.enrolled_at == later.enrolled_at  # several pictures of one enrolment
+        if replaced and not at_once and earlier.photo_sha256 != later.photo_sha256:
             found.append(
                 TemplateChange(
                     template_id=later.id,

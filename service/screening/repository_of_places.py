@@ -13,9 +13,9 @@ from service.admissions import Admission, BedAssignment
 from service.enrolment import Consent
 from service.facilities import Bed, Ward
 from service.kit.intervals import Interval
-from service.occupancy import PresenceCheck
+from service.occupancy import BedCheck, PresenceCheck
 from service.screening.repository import chunks
-from service.sightings import Snapshot
+from service.sightings import Snapshot, ZoneReading
 
 EXCUSED = ("on_leave", "off_ward", "exempt")
 
@@ -65,6 +65,33 @@ def exempt_elsewhere(session: Session, facility_id: str, span: Interval) -> dict
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for specialty, _, hits, trials in session.exec(query):
         found[specialty].append((int(hits), int(trials)))
+    return found
+
+
+def late_blind_checks(session: Session, facility_id: str, span: Interval) -> dict[str, int]:
+    """Bed -> checks at which it counts as unobserved and pictures of it came late, without the server's chain."""
+    found: dict[str, int] = defaultdict(int)
+    for table in (PresenceCheck, BedCheck):
+        query = (
+            select(col(table.bed_id), func.count(func.distinct(col(table.id))))
+            .join(
+                ZoneReading,
+                (col(ZoneReading.bed_id) == col(table.bed_id))
+                & (col(ZoneReading.captured_at) >= col(table.window_start))
+                & (col(ZoneReading.captured_at) <= col(table.window_end)),
+            )
+            .join(Snapshot, col(Snapshot.id) == col(ZoneReading.snapshot_id))
+            .where(
+                col(table.facility_id) == facility_id,
+                col(table.due_at) >= span.start,
+                col(table.due_at) < span.end,
+                col(table.outcome) == "unobserved",
+                col(Snapshot.trust) == "late",
+            )
+            .group_by(col(table.bed_id))
+        )
+        for bed_id, number in session.exec(query):
+            found[str(bed_id)] += int(number)
     return found
 
 

@@ -166,7 +166,10 @@ RULES: tuple[Rule, ...] = (
         name=Text("Blind when it matters", "选择性失明"),
         legal_basis=SUPERVISION,
         exclusions=(
-            Text("a logged privacy pause of up to 30 minutes", "已登记且不超过30分钟的隐私遮挡"),
+            Text(
+                "a logged privacy pause of up to 30 minutes (nothing logs one yet: ask the ward)",
+                "已登记且不超过30分钟的隐私遮挡（目前尚无登记途径，请询问病区）",
+            ),
             Text("what chance or the peers explain", "随机波动或与同类相当"),
         ),
         parameters=_BLIND,
@@ -183,7 +186,10 @@ RULES: tuple[Rule, ...] = (
         legal_basis=SUPERVISION,
         exclusions=(
             Text("a quiet night: a frozen picture needs identical noise", "安静的夜晚（画面冻结须噪声完全一致）"),
-            Text("a logged privacy pause of up to 30 minutes", "已登记且不超过30分钟的隐私遮挡"),
+            Text(
+                "a logged privacy pause of up to 30 minutes (nothing logs one yet: ask the ward)",
+                "已登记且不超过30分钟的隐私遮挡（目前尚无登记途径，请询问病区）",
+            ),
             Text("less than 10 minutes", "不足10分钟"),
         ),
         parameters=_CAMERA,

@@ -20,6 +20,7 @@ from service.screening.facts import Suspicion
 from service.screening.gather import gather_facts
 from service.screening.gather_places import gather_places, periods_upto
 from service.screening.repository import Key, findings_of
+from service.screening.same_faces import same_faces
 from service.screening.standing import late_corrections, stands_corrected
 from service.screening.subject_facts import SubjectFacts
 from service.screening.subjects import SubjectKind
@@ -90,7 +91,8 @@ def run_stays(context: Context, facility_id: str, only: Collection[str] | None =
         own = {key: row for key, row in known.items() if key.subject_kind == SubjectKind.ADMISSION and not key.period}
         standing = {key.subject_id for key, row in own.items() if row.state == RAISED}
         place = place_of(facility, session, upto)
-        found = suspected(gather_facts(session, place, upto, only, standing))
+        twins = same_faces(context, session, facility_id)
+        found = suspected(gather_facts(session, place, upto, only, standing, twins=twins))
         return _settle(session, facility, found, own, context.clock.now())
 
 

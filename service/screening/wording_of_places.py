@@ -10,8 +10,8 @@ _ABOVE = Text(
     "{trials} 中 {hits}，占 {share:percent}；其置信下限（{share_low:percent}）仍高于 {peers} 个同类的第95百分位（{share_low.threshold:percent}），同类中位数为 {peers_median:percent}。此为待了解的数字，可能有合理原因。",
 )
 _BLIND = Text(
-    "It was blind {blind} times of {trials} ({share:percent}); its {peers} peers were in {peers_share:percent} of theirs. Chance alone would do that with a probability of {chance} (limit {chance.threshold}, corrected for the number compared). Logged privacy pauses are left out.",
-    "{trials} 次中有 {blind} 次无法观测（{share:percent}）；{peers} 个同类为 {peers_share:percent}。随机发生的概率为 {chance}（界限 {chance.threshold}，已按比较数量校正）。已登记的隐私遮挡不计入。",
+    "It was blind {blind} times of {trials} ({share:percent}); its {peers} peers were in {peers_share:percent} of theirs. Chance alone would do that with a probability of {chance} (limit {chance.threshold}, corrected for the number compared). A curtain drawn for privacy is on no record here: ask the ward.",
+    "{trials} 次中有 {blind} 次无法观测（{share:percent}）；{peers} 个同类为 {peers_share:percent}。随机发生的概率为 {chance}（界限 {chance.threshold}，已按比较数量校正）。隐私遮挡（拉帘）在本系统无登记，请向病区核实。",
 )
 
 STORIES: dict[tuple[str, str], Story] = {
@@ -165,8 +165,8 @@ STORIES: dict[tuple[str, str], Story] = {
         ),
         (
             Text(
-                "At {times} the view or the clock was wrong ({causes}) during checks; the rule asks for {events.threshold} such times and leaves out logged privacy pauses.",
-                "{times} 检查期间画面或时钟异常（{causes}）；规则要求 {events.threshold} 次，已登记的隐私遮挡除外。",
+                "At {times} the view or the clock was wrong ({causes}) during checks; the rule asks for {events.threshold} such times. A curtain drawn for privacy is on no record here: ask the ward.",
+                "{times} 检查期间画面或时钟异常（{causes}）；规则要求 {events.threshold} 次。隐私遮挡（拉帘）在本系统无登记，请向病区核实。",
             ),
         ),
     ),

@@ -70,7 +70,11 @@ class Ward:
         first = min(self.at(item["at"]) for item in self.story["admissions"])
         with self.context.database.transaction() as session:
             self.facility = builders.create_facility(
-                session, clock="replay", timezone=str(self.zone), mode=self.story.get("mode", "shadow")
+                session,
+                clock="replay",
+                timezone=str(self.zone),
+                mode=self.story.get("mode", "shadow"),
+                policy=self.story.get("policy", {}),
             )
             self.ward = builders.create_ward(session, self.facility, **self.story.get("ward", {}))
             self.camera = builders.create_camera(session, self.ward)

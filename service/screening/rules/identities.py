@@ -23,7 +23,8 @@ class TwoPlacesParameters:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateIdentityParameters:
-    """How alike two faces must be; the enrolment's collision check uses the same number."""
+    """How alike two faces must be. Higher than at enrolment's own check, which asks at .40 while the person is still
+    there: here every patient of a facility is compared with every other, and chance has many more tries."""
 
     similarity: float = 0.5
 
