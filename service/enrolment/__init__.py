@@ -1,16 +1,20 @@
 """Consent, exemptions, face templates, galleries: the only room that opens a template. Photographs are never kept."""
 
 from service.enrolment.bulk_enrol import BulkReport, BulkRow, bulk_enrol
+from service.enrolment.collisions import Collision, collisions
 from service.enrolment.consent import exempt_patients, record_consent, standing_consent
 from service.enrolment.due import DueForEnrolment, due_for_enrolment
 from service.enrolment.enrol_patient import enrol
 from service.enrolment.errors import BulkUnreadable, ConfirmationRefused, ConsentInvalid
-from service.enrolment.galleries import delegate_gallery, gallery, gallery_of_pack, reference_since, templates_of
+from service.enrolment.expiry import expire_templates
+from service.enrolment.galleries import delegate_gallery, gallery, gallery_of_pack, templates_of
+from service.enrolment.merging import carry_over
 from service.enrolment.pack import opened_pack
 from service.enrolment.person_templates import PersonKind, kinds_of, staff_ids, staff_numbers
 from service.enrolment.persons import PersonReport, enrol_delegate, enrol_staff, revoke_person
 from service.enrolment.photos import AssessedPhoto, Assessor
 from service.enrolment.reasons import REASON_CODES, Reason
+from service.enrolment.references import expired_references, reference_since
 from service.enrolment.report import EnrolmentReport, EnrolmentStatus, LookAlike, PhotoReport
 from service.enrolment.second_person import confirm_enrolment, revoke_enrolment
 from service.enrolment.tables import Consent, FaceTemplate, GalleryStamp, PersonTemplate
@@ -23,6 +27,7 @@ __all__ = [
     "BulkReport",
     "BulkRow",
     "BulkUnreadable",
+    "Collision",
     "ConfirmationRefused",
     "Consent",
     "ConsentInvalid",
@@ -39,6 +44,8 @@ __all__ = [
     "PhotoReport",
     "Reason",
     "bulk_enrol",
+    "carry_over",
+    "collisions",
     "confirm_enrolment",
     "delegate_gallery",
     "due_for_enrolment",
@@ -47,6 +54,8 @@ __all__ = [
     "enrol_staff",
     "enrolment_signatures",
     "exempt_patients",
+    "expire_templates",
+    "expired_references",
     "gallery",
     "gallery_of_pack",
     "kinds_of",

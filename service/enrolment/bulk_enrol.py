@@ -188,7 +188,13 @@ class _Group:
         assessed = {photo_digest(data): self.assessor(data, entry.file) for entry, data in files}
         with self.context.database.transaction() as session:
             return store_enrolment(
-                self.context, session, request, tuple(assessed.values()), self.assessor.pack_hash, self.faces
+                self.context,
+                session,
+                request,
+                tuple(assessed.values()),
+                self.assessor.pack_hash,
+                self.faces,
+                self.assessor.same_person,
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -90,23 +90,24 @@ def standing_consent(session: Session, patient_id: str) -> str | None:
     return decisions[-1].status if decisions else None
 
 
-def consent_states(session: Session, facility_id: str) -> dict[str, str]:
-    """Patient id -> the decision that stands, for every patient of the facility who was asked."""
-    return _fold(
-        session.exec(
-            select(Consent.patient_id, Consent.status)
-            .join(Patient, col(Patient.id) == col(Consent.patient_id))
-            .where(Patient.facility_id == facility_id)
-            .order_by(col(Consent.given_at), col(Consent.recorded_at), col(Consent.id))
-        )
+def consent_states(session: Session, facility_id: str, patient_ids: Collection[str] | None = None) -> dict[str, str]:
+    """Patient id -> the decision that stands, for every patient of the facility who was asked; of these, if given."""
+    query = (
+        select(Consent.patient_id, Consent.status)
+        .join(Patient, col(Patient.id) == col(Consent.patient_id))
+        .where(Patient.facility_id == facility_id)
+        .order_by(col(Consent.given_at), col(Consent.recorded_at), col(Consent.id))
     )
+    if patient_ids is not None:
+        query = query.where(col(Consent.patient_id).in_(sorted(patient_ids)))
+    return _fold(session.exec(query))
 
 
-def exempt_patients(session: Session, facility_id: str) -> set[str]:
-    """Ids of patients who refused or withdrew: they are verified another way, and counted apart."""
+def exempt_patients(session: Session, facility_id: str, patient_ids: Collection[str] | None = None) -> set[str]:
+    """Ids of patients who refused or withdrew, among these if given: they are verified another way, counted apart."""
     return {
         patient_id
-        for patient_id, status in consent_states(session, facility_id).items()
+        for patient_id, status in consent_states(session, facility_id, patient_ids).items()
         if status in ("refused", "withdrawn")
     }
 

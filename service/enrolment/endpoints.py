@@ -70,7 +70,9 @@ def post_enrolment(
     limit = context.settings.max_image_bytes
     assessed = assess_photos(assessor, [photo.file.read(limit + 1) for photo in photos])
     with context.database.transaction() as session:
-        report = store_enrolment(context, session, wanted, assessed, assessor.pack_hash)
+        report = store_enrolment(
+            context, session, wanted, assessed, assessor.pack_hash, same_person=assessor.same_person
+        )
     return EnrolmentOut.of(report, language(request))
 
 

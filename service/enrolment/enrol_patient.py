@@ -12,14 +12,16 @@ from service.access import Actor, Permission
 from service.admissions import Patient
 from service.enrolment.agreement import reject_outliers
 from service.enrolment.consent import standing_consent
-from service.enrolment.look_alikes import KnownFaces, look_alikes, resembles
+from service.enrolment.look_alikes import SAME_PERSON, KnownFaces, look_alikes, resembles
 from service.enrolment.notices import judgement_changed
 from service.enrolment.photos import MAX_PHOTOS, AssessedPhoto, Assessor, assess_photos, pack_assessor
 from service.enrolment.reasons import Reason, reason
+from service.enrolment.references import EXPIRED
 from service.enrolment.report import EnrolmentReport, EnrolmentStatus, LookAlike, PhotoReport
 from service.enrolment.stamp import restamp
 from service.enrolment.tables import FaceTemplate, PersonTemplate
 from service.enrolment.templates import (
+    MATCHES_PREVIOUS,
     REFERENCES,
     NewTemplate,
     active_templates,
@@ -72,9 +74,9 @@ def enrol(
     refused = check_consent(session, request)
     if refused is not None:
         return refused
-    assessed = assess_photos(assessor or pack_assessor(context), photos)
-    pack_hash = (assessor or pack_assessor(context)).pack_hash
-    return store_enrolment(context, session, request, assessed, pack_hash)
+    chosen = assessor or pack_assessor(context)
+    assessed = assess_photos(chosen, photos)
+    return store_enrolment(context, session, request, assessed, chosen.pack_hash, same_person=chosen.same_person)
 
 
 def enrolment_request(
@@ -146,15 +148,17 @@ def store_enrolment(
     photos: Sequence[AssessedPhoto],
     pack_hash: str,
     known_faces: KnownFaces | None = None,
+    same_person: float = SAME_PERSON,
 ) -> EnrolmentReport:
     """Decides over assessed pictures, keeps what is accepted. Consent is checked again: it may be withdrawn by now.
 
-    `known_faces`: kept between the enrolments of one run, so that each template is opened once.
+    `known_faces`: kept between the enrolments of one run, so that each template is opened once. `same_person`: the
+    pack's threshold.
     """
     refused = check_consent(session, request)
     if refused is not None:
         return refused
-    agreed = reject_outliers(photos)
+    agreed = reject_outliers(photos, same_person)
     photos = agreed if agreed is not None else photos
     known = active_templates(session, request.patient.id, pack_hash)
     same = _already_enrolled(request, photos, known)
@@ -163,13 +167,13 @@ def store_enrolment(
     good = [photo for photo in photos if photo.vector is not None]
     faces = known_faces or KnownFaces(context.keys, request.facility.id, pack_hash)
     earlier = [row for row in active_templates(session, request.patient.id) if row.pack_hash != pack_hash]
-    decision = _decide(context, session, request, good, (known, earlier), faces)
+    decision = _decide(context, session, request, good, (known, earlier), faces, same_person)
     if agreed is None:
         decision = _Decision((reason("photos_differ"),))
     if not good or decision.refusal:
         _audit(session, request, "enrolment.refused", {"reasons": [r.code for r in decision.refusal]})
         return _refused(request, photos, decision.refusal)
-    created = _keep(context, session, request, good, (*known, *earlier), pack_hash)
+    created = _keep(context, session, request, good, (*known, *earlier), pack_hash, same_person)
     details: dict[str, object] = {
         "reference": request.reference,
         "templates": [row.id for row in created],
@@ -189,6 +193,7 @@ def _decide(
     good: Sequence[AssessedPhoto],
     standing: tuple[Sequence[FaceTemplate], Sequence[FaceTemplate]],
     faces: KnownFaces,
+    same_person: float,
 ) -> _Decision:
     """`standing`: the patient's templates of this pack, and those that other packs made."""
     known, earlier = standing
@@ -201,11 +206,16 @@ def _decide(
     if (proven or any(is_proven(row) for row in earlier)) and request.reference == "unproven":
         return _Decision((reason("weaker_reference"),))
     # One person alone must not exchange a patient's face in mid-stay.
-    if request.reference != "two_persons" and not resembles(vectors, open_templates(context.keys, proven)):
+    if request.reference != "two_persons" and not resembles(vectors, open_templates(context.keys, proven), same_person):
         return _Decision((reason("differs_from_previous"),))
     decision = _Decision()
     decision.look_alikes = look_alikes(
-        session, faces, facility_id=request.facility.id, patient_id=request.patient.id, vectors=vectors
+        session,
+        faces,
+        facility_id=request.facility.id,
+        patient_id=request.patient.id,
+        vectors=vectors,
+        same_person=same_person,
     )
     if decision.look_alikes:
         decision.warnings.append(reason("looks_like_another"))
@@ -231,14 +241,22 @@ def _keep(
     good: Sequence[AssessedPhoto],
     known: Sequence[FaceTemplate],
     pack_hash: str,
+    same_person: float,
 ) -> list[FaceTemplate]:
-    """Writes the templates, and wipes those that they replace. What awaits a second person replaces nothing proven."""
+    """Writes the templates, and wipes those that they replace; each says whether it agrees with them.
+
+    What awaits a second person replaces nothing proven.
+    """
     replaced = [row for row in known if request.reference != "two_persons" or not is_proven(row)]
+    # What is proven outweighs what is not; another pack's templates say nothing about these.
+    comparable = [row for row in known if row.pack_hash == pack_hash]
+    before = open_templates(context.keys, [row for row in comparable if is_proven(row)] or comparable)
     wipe_templates(session, replaced, cause="superseded", at=request.now)
     created = []
     for photo in good:
         if photo.vector is None:
             continue
+        agrees = bool(before) and resembles([photo.vector], before, same_person)
         new = NewTemplate(
             vector=photo.vector,
             pack_hash=pack_hash,
@@ -249,6 +267,7 @@ def _keep(
             enrolled_by=request.actor.label,
             enrolled_at=request.now,
             signature=photo.signature,
+            reasons=(MATCHES_PREVIOUS,) if agrees else (),
         )
         created.append(
             store_template(
@@ -331,7 +350,7 @@ def _enrolled_for_another(session: Session, request: Request, digests: Sequence[
         FaceTemplate.facility_id == request.facility.id, FaceTemplate.patient_id != request.patient.id
     )
     rows = session.exec(query.where(col(FaceTemplate.photo_sha256).in_(list(digests))))
-    if any(row.revoked_cause in (None, "superseded") for row in rows):
+    if any(row.revoked_cause in (None, "superseded", EXPIRED) for row in rows):
         return True
     of_others = select(PersonTemplate.id).where(
         PersonTemplate.facility_id == request.facility.id,

@@ -1,25 +1,22 @@
-"""What may be compared: galleries held in memory, and since when a patient may be judged at all."""
+"""What may be compared: galleries held in memory."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from datetime import datetime
 
 import numpy as np
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from service.enrolment.consent import consent_states, standing_consent
 from service.enrolment.pack import opened_pack
 from service.enrolment.person_templates import PersonKind, open_persons, standing_of_facility, standing_of_person
 from service.enrolment.stamp import stamp_of
-from service.enrolment.tables import FaceTemplate
 from service.enrolment.templates import (
     OpenTemplate,
     active_templates,
     is_proven,
     open_templates,
-    proven_clause,
     templates_of_facility,
 )
 from service.platform.context import Context
@@ -109,32 +106,6 @@ def templates_of(context: Context, session: Session, key: str) -> Gallery:
         proven = [row for row in active_templates(session, key, pack.pack_hash) if is_proven(row)]
         opened += open_templates(context.keys, proven)
     return _gallery_of(opened, pack.embedding_dimension)
-
-
-def reference_since(session: Session, facility_id: str, *, pack_hash: str | None = None) -> dict[str, datetime]:
-    """Patient id -> event time from which the patient may be judged; absent means `no_reference`.
-
-    The first proven template counts, also when a later one superseded it (a revoked one was wrong, and counts no more),
-    as long as an active proven one and a standing consent exist. With `pack_hash`, the active one must be of that pack:
-    whoever was enrolled only with another pack cannot be recognised now, so must not be judged.
-    """
-    consents = consent_states(session, facility_id)
-    active_query = select(FaceTemplate.patient_id).where(
-        FaceTemplate.facility_id == facility_id, col(FaceTemplate.sealed).is_not(None), proven_clause()
-    )
-    if pack_hash is not None:
-        active_query = active_query.where(FaceTemplate.pack_hash == pack_hash)
-    active = set(session.exec(active_query))
-    since: dict[str, datetime] = {}
-    rows = session.exec(
-        select(FaceTemplate.patient_id, FaceTemplate.effective_from, FaceTemplate.revoked_cause).where(
-            FaceTemplate.facility_id == facility_id, proven_clause()
-        )
-    )
-    for patient_id, effective_from, cause in rows:
-        if patient_id in active and consents.get(patient_id) == "given" and cause in (None, "superseded"):
-            since[patient_id] = min(effective_from, since.get(patient_id, effective_from))
-    return since
 
 
 def _build(keys: KeyRing, session: Session, facility_id: str, pack_hash: str, dimension: int) -> Gallery:

@@ -16,7 +16,7 @@ from service.platform.crypto import KeyRing
 from service.vision import ReadingPolicy
 
 SAME_PERSON = ReadingPolicy().same_person
-"""Cosine from which two faces count as one person's; measured, see `ReadingPolicy`."""
+"""Cosine from which two faces count as one person's where no pack says otherwise; measured, see `ReadingPolicy`."""
 _REPORTED = 5
 
 
@@ -47,7 +47,13 @@ class KnownFaces:
 
 
 def look_alikes(
-    session: Session, known: KnownFaces, *, facility_id: str, patient_id: str, vectors: Sequence[NDArray[np.float32]]
+    session: Session,
+    known: KnownFaces,
+    *,
+    facility_id: str,
+    patient_id: str,
+    vectors: Sequence[NDArray[np.float32]],
+    same_person: float = SAME_PERSON,
 ) -> tuple[LookAlike, ...]:
     """Others enrolled at the facility whom one of `vectors` resembles, the most similar first, at most five.
 
@@ -59,25 +65,27 @@ def look_alikes(
     best: dict[str, float] = {}
     similarities = np.stack(list(vectors)) @ np.stack([item.vector for item in opened]).T
     for item, similarity in zip(opened, similarities.max(axis=0).tolist(), strict=True):
-        if similarity >= SAME_PERSON:
+        if similarity >= same_person:
             best[item.patient_id] = max(similarity, best.get(item.patient_id, -1.0))
     persons = {item.patient_id: item for item in opened if item.kind != PersonKind.PATIENT}
     numbers = patient_numbers(session, facility_id, [key for key in best if key not in persons])
     numbers |= {key: persons[key].number for key in best if key in persons}
     found = [
-        LookAlike(numbers[key], round(similarity, 4), round(similarity - SAME_PERSON, 4), _kind(persons.get(key)))
+        LookAlike(numbers[key], round(similarity, 4), round(similarity - same_person, 4), _kind(persons.get(key)))
         for key, similarity in sorted(best.items(), key=lambda entry: -entry[1])
         if key in numbers
     ]
     return tuple(found[:_REPORTED])
 
 
-def resembles(vectors: Sequence[NDArray[np.float32]], known: Sequence[OpenTemplate]) -> bool:
+def resembles(
+    vectors: Sequence[NDArray[np.float32]], known: Sequence[OpenTemplate], same_person: float = SAME_PERSON
+) -> bool:
     """Whether each vector is the same person as some known template."""
     if not known:
         return True
     similarities = np.stack(list(vectors)) @ np.stack([item.vector for item in known]).T
-    return bool((similarities.max(axis=1) >= SAME_PERSON).all())
+    return bool((similarities.max(axis=1) >= same_person).all())
 
 
 def _kind(person: OpenTemplate | None) -> str:

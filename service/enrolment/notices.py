@@ -17,12 +17,13 @@ def judgement_changed(session: Session, facility: Facility, patient_id: str, sin
     if since >= present:
         return
     span = Interval(since, present)
-    spans = []
+    spans, stays = [], set()
     for record in admissions_of_patient(session, patient_id):
         for stay in record.assignments:
             common = stay.interval.overlap(span)
             if common is not None:
                 spans.append((stay.bed_id, common))
+                stays.add(record.admission_id)
     if spans:
         beds_changed(session, facility, spans, now)
-        presence_changed(session, facility, min(common.start for _, common in spans), None, now)
+        presence_changed(session, facility, min(common.start for _, common in spans), None, now, sorted(stays))

@@ -89,7 +89,6 @@ def enrol_staff(
 
 def enrol_delegate(
     context: Context,
-    session: Session,
     facility_id: str,
     delegate_id: str,
     delegate_no: str,
@@ -100,14 +99,23 @@ def enrol_delegate(
     consent_ref: str = "",
     assessor: Assessor | None = None,
 ) -> PersonReport:
-    """Enrols a delegate under the pharmacy's id of the person. The caller has checked the actor's right."""
-    facility = facility_by_id(session, facility_id)
+    """Enrols a delegate under the pharmacy's id of the person. The caller has checked the actor's right.
+
+    Opens its own transactions: an inference takes longer than the database's only writer may be held, so the pictures
+    are assessed between the two. Raises `InvalidInput`, `PackUnusable`.
+    """
+    check_photo_count(len(photos))
     now = context.clock.now()
+    with context.database.reading() as session:
+        facility = facility_by_id(session, facility_id)
     _check(delegate_no, consent_at, max(now, event_now(facility, now)), "delegate_no")
     asked = PersonRequest(
         facility, PersonKind.DELEGATE, delegate_id, delegate_no, utc(consent_at), consent_ref[:200], actor, now
     )
-    return _enrol(context, session, asked, photos, assessor)
+    chosen = assessor or pack_assessor(context)
+    assessed = assess_photos(chosen, photos)
+    with context.database.transaction() as session:
+        return store_person(context, session, asked, assessed, chosen.pack_hash)
 
 
 def staff_request(

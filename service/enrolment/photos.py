@@ -43,6 +43,11 @@ class Assessor(Protocol):
         """The pack's hash."""
         ...
 
+    @property
+    def same_person(self) -> float:
+        """The cosine from which two of its templates are one person's."""
+        ...
+
     def __call__(self, photo: bytes, name: str = "") -> AssessedPhoto:
         """One photograph assessed."""
         ...
@@ -55,6 +60,7 @@ class PackAssessor:
     pack_hash: str
     assess: Callable[[Frame], PortraitAssessment]
     limits: ImageLimits
+    same_person: float
 
     def __call__(self, photo: bytes, name: str = "") -> AssessedPhoto:
         """One photograph assessed. A picture that cannot be read has its error as the reason."""
@@ -73,7 +79,7 @@ def pack_assessor(context: Context) -> PackAssessor:
     """An assessor with the current pack. Raises `PackUnusable` when there is none."""
     pack, settings = opened_pack(context), context.settings
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side)
-    return PackAssessor(pack.pack_hash, lambda frame: assess_portrait(frame, pack), limits)
+    return PackAssessor(pack.pack_hash, lambda frame: assess_portrait(frame, pack), limits, pack.thresholds.same_person)
 
 
 def photo_digest(photo: bytes) -> str:

@@ -65,16 +65,16 @@ def revoke_enrolment(session: Session, patient: Patient, *, why: str, actor: Act
         )
     facility = facility_by_id(session, patient.facility_id)
     active = active_templates(session, patient.id)
-    if not active:
-        return 0
-    # What they superseded resembled them, so it was as wrong.
+    # What they superseded resembled them, so it was as wrong; what expired proves the past by the same face.
     wrong = [*active, *superseded_templates(session, patient.id)]
+    if not wrong:
+        return 0
     since = min(row.effective_from for row in wrong)
     wipe_templates(session, wrong, cause="revoked", at=now)
-    details: dict[str, object] = {"templates": [row.id for row in active], "why": why[:200]}
+    details: dict[str, object] = {"templates": [row.id for row in active or wrong], "why": why[:200]}
     _audit(session, patient, "enrolment.revoked", details, actor, now)
     judgement_changed(session, facility, patient.id, since, now)
-    return len(active)
+    return len(active or wrong)
 
 
 def _audit(

@@ -34,7 +34,10 @@ class FaceTemplate(SQLModel, table=True):
     `reference`: what proved that the face belongs to the patient: id_card_picture | electronic_credential | two_persons
     | unproven. Only a proven one counts as a reference ("no reference, no judgement"); `two_persons` counts from the
     confirmation by somebody other than `enrolled_by`.
-    `revoked_cause`: superseded (its proof still counts) | replaced | revoked | consent_withdrawn.
+    `revoked_cause`: superseded (its proof still counts) | replaced | revoked | consent_withdrawn | merged
+    (another face than that of the number it was merged with) | expired (counts for
+    stays that were over at `revoked_at`, here in event time).
+    `reasons`: matches_previous: the face is that of the template before, by the pack's threshold.
     `sealed_signature`: tells a photograph of this very picture (docs/views.md); wiped with the template.
     """
 

@@ -18,6 +18,9 @@ from service.platform.crypto import KeyRing
 REFERENCES = ("id_card_picture", "electronic_credential", "two_persons", "unproven")
 """What may prove that a face belongs to a patient. The first two prove at once, the third when it is confirmed."""
 
+MATCHES_PREVIOUS = "matches_previous"
+"""Among a template's reasons: the face is that of the template that it replaces, by the pack's threshold."""
+
 _CHUNK = 500
 
 Vector = NDArray[np.float32]
@@ -36,6 +39,7 @@ class NewTemplate:
     enrolled_by: str
     enrolled_at: datetime
     signature: bytes | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ def store_template(
         sealed_signature=_sealed_signature(keys, facility_id, patient_id, new.signature),
         dimension=len(vector),
         quality=new.quality,
+        reasons=list(new.reasons),
         reference=new.reference,
         photo_sha256=new.photo_sha256,
         effective_from=new.effective_from,
@@ -113,9 +118,9 @@ def templates_of_patient(session: Session, patient_id: str) -> tuple[FaceTemplat
 
 
 def superseded_templates(session: Session, patient_id: str) -> tuple[FaceTemplate, ...]:
-    """The patient's wiped templates whose proof still counts, because a later one resembled them."""
+    """The patient's wiped templates whose proof still counts: a later one resembled them, or they expired."""
     query = select(FaceTemplate).where(
-        FaceTemplate.patient_id == patient_id, FaceTemplate.revoked_cause == "superseded"
+        FaceTemplate.patient_id == patient_id, col(FaceTemplate.revoked_cause).in_(("superseded", "expired"))
     )
     return tuple(session.exec(query))
 
@@ -161,6 +166,19 @@ def enrolment_signatures(keys: KeyRing, session: Session, patient_ids: Sequence[
                 opened = keys.open(row.sealed_signature, _signature_context(row.facility_id, row.patient_id))
                 found[row.patient_id] = (*found.get(row.patient_id, ()), opened)
     return found
+
+
+def reseal_for(keys: KeyRing, template: FaceTemplate, patient_id: str) -> None:
+    """Makes the template another patient's, in place: what is sealed is sealed anew for that one."""
+    facility_id, before = template.facility_id, template.patient_id
+    if template.sealed is not None:
+        vector = _unseal(keys, template, template.sealed)
+        context = seal_context(facility_id, patient_id, template.pack_hash)
+        template.sealed = keys.seal(np.ascontiguousarray(vector, dtype="<f4").tobytes(), context)
+    if template.sealed_signature is not None:
+        signature = keys.open(template.sealed_signature, _signature_context(facility_id, before))
+        template.sealed_signature = _sealed_signature(keys, facility_id, patient_id, signature)
+    template.patient_id = patient_id
 
 
 def is_proven(template: FaceTemplate) -> bool:

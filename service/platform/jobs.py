@@ -9,7 +9,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -80,6 +80,42 @@ def enqueue(
     else:
         session.execute(insert_postgresql(Job).values(values).on_conflict_do_nothing(index_elements=["dedupe_key"]))
     announce_jobs(session)
+
+
+def enqueue_about(
+    session: Session,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    about: Mapping[str, Collection[str]],
+    most: int,
+    now: datetime,
+    dedupe_key: str,
+    priority: int = 100,
+) -> None:
+    """Asks for work about a few things: `about` holds lists of ids that are added to the payload under their names.
+
+    While a job with the same `dedupe_key` waits, its lists grow by these ids. Beyond `most` ids in all, the lists are
+    left out, and the work is about everything; such a job stays so.
+    """
+    while True:
+        enqueue(session, kind, payload | _named(about, {}, most), now=now, dedupe_key=dedupe_key, priority=priority)
+        # Locked where there are several writers: until this transaction ends nobody claims the job, or adds to it.
+        query = select(Job).where(col(Job.dedupe_key) == dedupe_key).with_for_update()
+        waiting = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+        if waiting is None:  # claimed in between: what it reads may be older than this change
+            continue
+        if any(name in waiting.payload for name in about):
+            rest = {name: value for name, value in waiting.payload.items() if name not in about}
+            waiting.payload = rest | _named(about, waiting.payload, most)
+            session.flush()
+        return
+
+
+def _named(about: Mapping[str, Collection[str]], known: Mapping[str, Any], most: int) -> dict[str, list[str]]:
+    """The lists with those known before; nothing when they are too long together, or empty."""
+    united = {name: sorted({*ids, *known.get(name, ())}) for name, ids in about.items()}
+    return united if 0 < sum(len(ids) for ids in united.values()) <= most else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     open_check_retention_days: int = Field(
         default=30, ge=1, title="Frames behind open questions, days", description="Upper bound for unverified checks."
     )
+    template_retention_days: int = Field(
+        default=30,
+        ge=1,
+        title="Face templates after discharge, days",
+        description="The time for appeals. Then they are wiped, unless a finding about the patient stands.",
+    )
     signature_seconds: int = Field(
         default=300,
         ge=30,

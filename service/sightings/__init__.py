@@ -6,7 +6,16 @@ from service.sightings.clocks import clock_faults, late_frames
 from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull, StatementRefused
 from service.sightings.facts import Reading, Sighting
 from service.sightings.heartbeats import heartbeats, purge_heartbeats_job
-from service.sightings.keep import freeze_frames, hold_frames, purge_frames, purge_job, release_frames, reread_job
+from service.sightings.keep import (
+    freeze_frames,
+    hold_frames,
+    patients_in_kept_pictures,
+    purge_frames,
+    purge_job,
+    release_frames,
+    rename_patient,
+    reread_job,
+)
 from service.sightings.over_time import ask_for_judgement, judge_job
 from service.sightings.photographs import RepeatedFace, repeated_face_reports
 from service.sightings.picture import evidence_picture
@@ -19,6 +28,7 @@ from service.sightings.repository import (
     reading_pack,
     readings,
     sightings_of,
+    with_lateness,
 )
 from service.sightings.statements import signature_faults, statement_gaps, statements_of_camera, verify_kept_statements
 from service.sightings.tables import Snapshot, SnapshotPrint, ZoneReading
@@ -60,12 +70,14 @@ __all__ = [
     "late_frames",
     "latest_readings",
     "pack_hashes",
+    "patients_in_kept_pictures",
     "purge_frames",
     "purge_heartbeats_job",
     "purge_job",
     "reading_pack",
     "readings",
     "release_frames",
+    "rename_patient",
     "repeated_face_reports",
     "reread_job",
     "sightings_of",
@@ -74,4 +86,5 @@ __all__ = [
     "statements_of_camera",
     "verify_kept_statements",
     "view_events",
+    "with_lateness",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -155,6 +155,7 @@ def _record(
     now = context.clock.now()
     snapshot = session.get_one(Snapshot, question.snapshot.id)
     old = {row.bed_id: row for row in readings_of_snapshot(session, snapshot.id)}
+    beds, faces = {zone.bed_id for zone in question.zones} | old.keys(), _faces(old.values())
     by_zone = {reading.zone_id: reading for reading in analysis.readings} if analysis is not None else {}
     for zone in question.zones:
         row = old.pop(zone.bed_id, None) or _new_row(snapshot, zone)
@@ -175,9 +176,15 @@ def _record(
     snapshot.analysed_at = now
     session.add(snapshot)
     session.flush()
-    presence_changed(session, snapshot, now)
+    gone = faces - _faces(readings_of_snapshot(session, snapshot.id))
+    presence_changed(session, snapshot, beds, now, faces_before=gone)
     if analysis is not None and analysis.view_print is not None:
         keep_print(session, snapshot, analysis.view_print, now)
+
+
+def _faces(rows: Iterable[ZoneReading]) -> set[str]:
+    """Whose faces the readings show."""
+    return {row.recognised_patient_id for row in rows if row.recognised_patient_id is not None}
 
 
 def _new_row(snapshot: Snapshot, zone: BedZone) -> ZoneReading:

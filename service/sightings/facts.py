@@ -16,6 +16,7 @@ class Reading:
     `recognised_patient_id`: whose enrolled face it resembles, anywhere in the facility (a suggestion).
     `recognised_staff_id`: the member of staff instead, by the key of the gallery.
     `lone`: no second face was found in the bed. `uncertain`: somebody may be there, or not (state unobserved).
+    `late`: its picture came late and outside the server's chain; only `with_lateness` finds that out.
     """
 
     reading_id: str
@@ -28,6 +29,7 @@ class Reading:
     lone: bool = True
     cause: str | None = None
     recognised_staff_id: str | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

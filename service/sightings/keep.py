@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import or_, update
 from sqlalchemy import select as select_columns
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from service.facilities import BedZone
@@ -61,6 +61,38 @@ def purge_frames(context: Context, now: datetime) -> int:
             return purged
 
 
+def patients_in_kept_pictures(session: Session, facility_id: str, patient_ids: Collection[str]) -> frozenset[str]:
+    """Those of these patients whom a picture that is still kept shows, or whose bed it shows: it may be read again."""
+    found: set[str] = set()
+    for chosen in chunks(set(patient_ids)):
+        for column in (col(ZoneReading.expected_patient_id), col(ZoneReading.recognised_patient_id)):
+            query = (
+                select_columns(column)
+                .join(Snapshot, col(Snapshot.id) == col(ZoneReading.snapshot_id))
+                .where(
+                    col(ZoneReading.facility_id) == facility_id,
+                    col(Snapshot.blob_key).is_not(None),
+                    column.in_(chosen or []),
+                )
+            )
+            found.update(session.scalars(query.distinct()))
+    return frozenset(found)
+
+
+def rename_patient(session: Session, facility_id: str, prior_id: str, surviving_id: str) -> None:
+    """Readings of a patient who turned out to be another one say that one's id: the face was that person's."""
+    for column in (
+        col(ZoneReading.expected_patient_id),
+        col(ZoneReading.recognised_patient_id),
+        col(ZoneReading.seen_recognised_id),
+    ):
+        session.execute(
+            update(ZoneReading)
+            .where(col(ZoneReading.facility_id) == facility_id, column == prior_id)
+            .values({column: surviving_id})
+        )
+
+
 def hold_frames(session: Session, reading_ids: Iterable[str]) -> None:
     """Marks the pictures behind these readings as behind an open question: they are kept for the longer term."""
     for chosen in chunks(set(reading_ids)):
@@ -70,13 +102,17 @@ def hold_frames(session: Session, reading_ids: Iterable[str]) -> None:
         )
 
 
-def freeze_frames(session: Session, finding_id: str, reading_ids: Iterable[str]) -> None:
-    """Freezes the pictures behind these readings for a finding; those that another one holds stay that one's."""
-    for chosen in chunks(set(reading_ids)):
+def freeze_frames(session: Session, finding_id: str, evidence_ids: Iterable[str]) -> None:
+    """Freezes for a finding the pictures that it names, and those behind the readings that it names; those that another
+    one holds stay that one's."""
+    for chosen in chunks(set(evidence_ids)):
         behind = select_columns(col(ZoneReading.snapshot_id)).where(col(ZoneReading.id).in_(chosen or []))
         session.execute(
             update(Snapshot)
-            .where(col(Snapshot.id).in_(behind), col(Snapshot.frozen_for).is_(None))
+            .where(
+                or_(col(Snapshot.id).in_(behind), col(Snapshot.id).in_(chosen or [])),
+                col(Snapshot.frozen_for).is_(None),
+            )
             .values(frozen_for=finding_id)
         )
 

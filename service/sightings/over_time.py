@@ -99,8 +99,9 @@ def judge_job(context: Context, payload: dict[str, Any]) -> None:
     with context.database.transaction() as session:
         for judgement in judgements:
             snapshot = session.get(Snapshot, judgement.snapshot_id)
-            if snapshot is not None and _apply(session, snapshot, judgement):
-                presence_changed(session, snapshot, now)
+            changed = _apply(session, snapshot, judgement) if snapshot is not None else None
+            if snapshot is not None and changed:
+                presence_changed(session, snapshot, changed.bed_ids, now, faces_before=changed.faces_before)
 
 
 def judge_day(session: Session, camera_id: str, day: date) -> tuple[Judgement, ...]:
@@ -158,8 +159,19 @@ def _fused(
     return found
 
 
-def _apply(session: Session, snapshot: Snapshot, judgement: Judgement) -> bool:
-    """Writes the judgement where it differs from what is recorded; whether it changed any bed."""
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """Beds that a judgement changed, and patients who were seen in them before."""
+
+    bed_ids: frozenset[str] = frozenset()
+    faces_before: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.bed_ids)
+
+
+def _apply(session: Session, snapshot: Snapshot, judgement: Judgement) -> _Changed:
+    """Writes the judgement where it differs from what is recorded; the beds that it changed."""
     kept = session.get_one(SnapshotPrint, snapshot.id)
     cause = judgement.view.cause.value if judgement.view.cause is not None else kept.seen_cause
     if cause is not None and cause not in (snapshot.view_cause, kept.seen_cause):
@@ -168,8 +180,14 @@ def _apply(session: Session, snapshot: Snapshot, judgement: Judgement) -> bool:
     kept.since, kept.repeats_id = judgement.view.since, judgement.repeats
     session.add_all([snapshot, kept])
     query = select(ZoneReading).where(ZoneReading.snapshot_id == snapshot.id)
-    changed = [_apply_to(row, judgement.beds[row.id]) for row in session.exec(query) if row.id in judgement.beds]
-    return any(changed)
+    beds: set[str] = set()
+    faces: set[str | None] = set()
+    for row in session.exec(query).all():
+        before = row.recognised_patient_id
+        if row.id in judgement.beds and _apply_to(row, judgement.beds[row.id]):
+            beds.add(row.bed_id)
+            faces.add(before if before != row.recognised_patient_id else None)
+    return _Changed(frozenset(beds), frozenset(face for face in faces if face is not None))
 
 
 def _apply_to(row: ZoneReading, told: TimedReading) -> bool:

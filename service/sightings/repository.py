@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,8 @@ from service.vision import BedState, QualityReason
 
 _CHUNK = 500
 """Numbers in one IN (…): far below either back end's limit."""
+
+_FEW_BEDS = 16
 
 _COLUMNS = (
     col(ZoneReading.id),
@@ -47,6 +50,36 @@ def readings(
             for row in session.execute(query):
                 found[row[0]] = _reading(row)
     return tuple(sorted(found.values(), key=lambda item: (item.captured_at, item.bed_id, item.reading_id)))
+
+
+def with_lateness(
+    session: Session,
+    facility_id: str,
+    bed_ids: Collection[str] | None,
+    spans: Iterable[Interval],
+    found: tuple[Reading, ...],
+) -> tuple[Reading, ...]:
+    """The readings `found` of these beds and spans, those from pictures that came late, outside the chain, marked."""
+    if not found:
+        return ()
+    late: set[str] = set()
+    # Late pictures are few: of many beds, they lead to their readings sooner than the readings lead to them.
+    few = bed_ids is not None and len(bed_ids) <= _FEW_BEDS
+    for chosen in chunks(bed_ids if few else None):
+        for span in spans:
+            query = select(ZoneReading.id).join(Snapshot, col(Snapshot.id) == col(ZoneReading.snapshot_id))
+            if chosen is None:
+                query = query.where(
+                    Snapshot.facility_id == facility_id,
+                    col(Snapshot.captured_at) >= span.start,
+                    col(Snapshot.captured_at) <= span.end,
+                )
+            else:
+                query = query.where(
+                    _belongs(facility_id, chosen), _captured_in(span), col(ZoneReading.bed_id).in_(chosen)
+                )
+            late.update(session.exec(query.where(Snapshot.trust == "late")))
+    return tuple(replace(item, late=True) if item.reading_id in late else item for item in found) if late else found
 
 
 def sightings_of(

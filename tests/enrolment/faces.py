@@ -16,6 +16,7 @@ class PlainAssessor:
     """Reads a photograph as JSON: {"v": [numbers]} is a good face with that template, {"bad": code} a refused one."""
 
     pack_hash: str = "test-pack"
+    same_person: float = 0.4
 
     def __call__(self, photo: bytes, name: str = "") -> AssessedPhoto:
         """The photograph assessed."""

@@ -32,6 +32,7 @@ from service.ledger.tables import LedgerEntry
 from service.platform.context import Context
 from service.platform.crypto import SealBroken
 from service.platform.tables import Job
+from service.screening.repository import template_changes
 from service.vision import Gallery
 from tests.builders import (
     EPOCH,
@@ -389,3 +390,45 @@ def test_the_ledger_holds_no_template(desk: Desk) -> None:
     entries = desk.session.exec(select(LedgerEntry)).all()
     assert [entry.action for entry in entries] == ["consent.given", "enrolment.accepted"]
     assert "0.6" not in str(entries[1].details)
+
+
+def test_a_new_template_says_whether_it_agrees_with_the_one_before(desk: Desk) -> None:
+    desk.consent()
+    desk.enrol(face(1, 0, 0))
+    desk.enrol(face(1, 0.1, 0), effective_from=EPOCH + timedelta(days=1))
+    assert [row.reasons for row in desk.templates()] == [[], ["matches_previous"]]
+    changes = template_changes(desk.session, desk.facility.id)[desk.patient.id]
+    assert [change.matched_old for change in changes] == [True]
+    desk.enrol(face(0, 1, 0), reference="two_persons", effective_from=EPOCH + timedelta(days=2))
+    desk.confirm(desk.colleague)
+    assert desk.templates()[-1].reasons == []
+    changes = template_changes(desk.session, desk.facility.id)[desk.patient.id]
+    assert [(change.matched_old, change.second_person) for change in changes] == [(True, False), (False, True)]
+
+
+def test_several_pictures_of_one_enrolment_are_no_change_of_face(desk: Desk) -> None:
+    desk.consent()
+    desk.enrol(face(1, 0, 0), face(1, 0.1, 0))
+
+    desk.enrol(face(1, 0.2, 0), effective_from=EPOCH + timedelta(days=1))
+    changes = template_changes(desk.session, desk.facility.id)[desk.patient.id]
+    assert [change.matched_old for change in changes] == [True]
+
+
+def test_faces_are_compared_by_the_threshold_of_the_pack(desk: Desk) -> None:
+    desk.consent()
+    other = create_patient(desk.session, desk.facility)
+    desk.consent(patient=other)
+    desk.enrol(face(1, 0, 0))
+    strict = enrol(
+        desk.context,
+        desk.session,
+        other,
+        [face(1, 1, 0)],  # a cosine of .71 with the patient's
+        "id_card_picture",
+        desk.nurse,
+        EPOCH,
+        assessor=PlainAssessor(same_person=0.8),
+    )
+    assert strict.look_alikes == ()
+    assert desk.enrol(face(1, 0.9, 0), patient=other).look_alikes

@@ -27,6 +27,7 @@ from service.enrolment import (
     revoke_person,
     staff_ids,
 )
+from service.enrolment.photos import AssessedPhoto
 from service.facilities import Facility
 from service.kit.errors import InvalidInput
 from service.platform.context import Context
@@ -121,9 +122,9 @@ def test_a_revoked_member_of_staff_is_compared_with_nobody(desk: Desk) -> None:
 
 
 def test_a_delegate_is_in_no_gallery_of_patients(desk: Desk) -> None:
+    desk.session.commit()
     report = enrol_delegate(
         desk.context,
-        desk.session,
         desk.facility.id,
         "d" * 32,
         "D-1",
@@ -135,6 +136,38 @@ def test_a_delegate_is_in_no_gallery_of_patients(desk: Desk) -> None:
     assert (report.accepted, report.person_id) == (True, "d" * 32)
     assert desk.keys() == set()
     assert kinds_of(desk.session, ["d" * 32]) == {"d" * 32: PersonKind.DELEGATE}
+
+
+def test_others_may_write_while_a_delegates_pictures_are_assessed(desk: Desk) -> None:
+    assessor = _Meanwhile(desk)
+    desk.session.commit()
+    report = enrol_delegate(
+        desk.context,
+        desk.facility.id,
+        "d" * 32,
+        "D-1",
+        [face(0, 0, 1)],
+        actor=desk.nurse,
+        consent_at=EPOCH,
+        assessor=assessor,
+    )
+    assert report.accepted
+    assert assessor.entered == 1
+
+
+class _Meanwhile:
+    """An assessor during whose work somebody else writes; with the only writer taken that ends in a timeout."""
+
+    pack_hash = "test-pack"
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk, self.entered = desk, 0
+
+    def __call__(self, photo: bytes, name: str = "") -> AssessedPhoto:
+        with self.desk.context.database.transaction() as session:
+            create_patient(session, self.desk.facility)
+        self.entered += 1
+        return PlainAssessor()(photo, name)
 
 
 def test_who_may_not_enrol_and_what_is_no_number_is_refused(desk: Desk) -> None:

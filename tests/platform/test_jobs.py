@@ -16,7 +16,15 @@ import pytest
 from sqlmodel import select
 
 from service.platform.context import Context
-from service.platform.jobs import MAX_ATTEMPTS, STALE_AFTER, JobHopeless, JobRunner, enqueue, queue_depths
+from service.platform.jobs import (
+    MAX_ATTEMPTS,
+    STALE_AFTER,
+    JobHopeless,
+    JobRunner,
+    enqueue,
+    enqueue_about,
+    queue_depths,
+)
 from service.platform.tables import Job
 
 
@@ -239,3 +247,18 @@ def test_another_machines_claim_is_left_alone_until_its_heartbeat_is_old(context
 def test_a_live_processs_claim_is_left_alone(context: Context) -> None:
     _claimed(context, f"{socket.gethostname()[:30]}:{os.getppid()}:abc")
     assert JobRunner(context, {}, 0).requeue_abandoned() == 0
+
+
+def test_a_waiting_job_about_few_things_grows_and_is_about_everything_when_they_are_many(context: Context) -> None:
+    def ask(*beds: str) -> dict[str, Any]:
+        with context.database.transaction() as session:
+            about = {"bed_ids": beds, "stay_ids": ()}
+            now = context.clock.now()
+            enqueue_about(session, "note", {"place": "F"}, about=about, most=3, now=now, dedupe_key="F")
+        return dict(_jobs(context)[0].payload)
+
+    assert ask("b", "a") == {"place": "F", "bed_ids": ["a", "b"], "stay_ids": []}
+    assert ask("c", "a")["bed_ids"] == ["a", "b", "c"]
+    assert ask("d") == {"place": "F"}
+    assert ask("a") == {"place": "F"}
+    assert len(_jobs(context)) == 1

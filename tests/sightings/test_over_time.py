@@ -170,3 +170,14 @@ def test_a_nurse_at_the_bed_is_reported_as_staff_and_as_no_patient(ward: Ward) -
         told = readings(session, ward.camera.facility_id, None, [around])
         assert sightings_of(session, ward.camera.facility_id, None, [around]) == ()
     assert {item.recognised_staff_id for item in told} == {None, ward.analyser.nurse}
+
+
+def test_presence_is_asked_for_again_in_the_beds_that_changed_only(ward: Ward) -> None:
+    takes = evening(12)
+    still = takes[6]
+    ward.send(takes[:9])
+    assert {tuple(asked["bed_ids"]) for asked in ward.presence_asked} == {tuple(bed.id for bed in ward.beds)}
+    ward.presence_asked.clear()
+    ward.send([replace(still, index=k, view=replace(still.view, grain=1006)) for k in range(9, 12)])
+    assert ward.presence_asked
+    assert all(len(asked["bed_ids"]) <= 2 for asked in ward.presence_asked)
