@@ -19,7 +19,9 @@ from service.occupancy.errors import DirectedCheckClosed, DrawSealed, HandheldRe
 from service.occupancy.escalation import escalated
 from service.occupancy.gather import Place, place_of, stays_of
 from service.occupancy.handheld import purge_handheld_job
+from service.occupancy.handheld_seen import HandheldSeen, handheld_picture, handhelds_of
 from service.occupancy.in_bed_rate import in_bed_rate, region_rate, target_of
+from service.occupancy.labels import LabelSeen, label_text
 from service.occupancy.looks import INSPECTOR, Look, LookMethod, LookResult
 from service.occupancy.outcome import AskCause, PresenceState
 from service.occupancy.rate_arithmetic import REPORTABLE_COVERAGE, InBedRateRow, rate_of
@@ -74,7 +76,9 @@ __all__ = [
     "ExcuseTap",
     "GivenLook",
     "HandheldRefused",
+    "HandheldSeen",
     "InBedRateRow",
+    "LabelSeen",
     "Leave",
     "Look",
     "LookMethod",
@@ -114,8 +118,11 @@ __all__ = [
     "escalated",
     "excuse_taps",
     "find_checks",
+    "handheld_picture",
+    "handhelds_of",
     "in_bed_rate",
     "judged_upto",
+    "label_text",
     "local_day",
     "looks_between",
     "looks_of",

@@ -20,8 +20,9 @@ from service.occupancy.gather import Place
 from service.occupancy.repository import chunks
 from service.occupancy.roll_call_tables import BedCheck, BedLook
 from service.occupancy.timeline import OCCUPIED, Observation, debounce, observe, occupied, within
+from service.occupancy.trusted import judged_readings, proving
 from service.occupancy.windows import Window
-from service.sightings import Reading, hold_frames, readings
+from service.sightings import Reading, hold_frames
 
 _NOBODY = ""
 
@@ -120,11 +121,13 @@ def judge_beds(
     judged = []
     held = _held(session, place, windows, chosen)
     seen_by = _zones(session, facility_id, chosen)
-    few = readings(session, facility_id, chosen, [window.span for window in windows]) if chosen is not None else ()
+    few: Sequence[Reading] = ()
+    if chosen is not None:
+        few = proving(judged_readings(session, facility_id, chosen, [window.span for window in windows]))
     for window in windows:
         by_bed: dict[str, list[Reading]] = defaultdict(list)
         span = window.span
-        shown = readings(session, facility_id, None, [span]) if chosen is None else few
+        shown = proving(judged_readings(session, facility_id, None, [span])) if chosen is None else few
         for reading in shown:
             if span.start <= reading.captured_at <= span.end:
                 by_bed[reading.bed_id].append(reading)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from service.admissions import FOREVER, Admission, AdmissionRecord, active_admissions, admission_records
-from service.enrolment import exempt_patients, reference_since
+from service.enrolment import exempt_patients, expired_references, reference_since
 from service.facilities import Bed, Facility, PresencePolicy, policy_book, policy_of, wards_of_facility
 from service.kit.intervals import Interval
 from service.occupancy.asking import OpenRequest
@@ -21,8 +21,9 @@ from service.occupancy.repository import asked_ids, looks_on, requests_between
 from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.tables import DirectedCheck
 from service.occupancy.timeline import Observation, observe
+from service.occupancy.trusted import judged_readings
 from service.occupancy.windows import Window, is_due
-from service.sightings import Reading, Sighting, last_recognitions, reading_pack, readings, sightings_of
+from service.sightings import Reading, Sighting, last_recognitions, reading_pack, sightings_of
 from service.vision import BedState
 
 
@@ -151,8 +152,11 @@ def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord])
     wards = {ward.id: ward for ward in wards_of_facility(session, facility_id)}
     beds = {bed_id: wards[ward_id] for bed_id, ward_id in _beds(session, facility_id, records)}
     # Who was enrolled with another pack than the one that reads the pictures cannot be recognised: no judgement.
-    since = reference_since(session, facility_id, pack_hash=reading_pack(session, facility_id))
-    exempt = exempt_patients(session, facility_id)
+    own = {record.patient_id for record in records} if len(records) <= _FEW else None
+    pack_hash = reading_pack(session, facility_id)
+    since = reference_since(session, facility_id, own, pack_hash=pack_hash)
+    expired = expired_references(session, facility_id, own, pack_hash=pack_hash)
+    exempt = exempt_patients(session, facility_id, own)
     return tuple(
         Stay(
             admission_id=record.admission_id,
@@ -168,11 +172,17 @@ def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord])
             ),
             leaves=tuple(Leave(leave.interval, leave.signed_at) for leave in record.leaves),
             activities=tuple(_activity(record, kind, away, place) for kind, away in record.off_ward),
-            reference_since=since.get(record.patient_id),
+            reference_since=_reference(record, expired.get(record.patient_id, ()), since.get(record.patient_id)),
             exempt=record.patient_id in exempt,
         )
         for record in records
     )
+
+
+def _reference(record: AdmissionRecord, expired: Sequence[Interval], since: datetime | None) -> datetime | None:
+    """Since when the stay may be judged: by what stands, or, if the stay was over before, by what stood then."""
+    ended = record.discharged_at
+    return next((span.start for span in expired if ended is not None and ended <= span.end), since)
 
 
 def _beds(session: Session, facility_id: str, records: Sequence[AdmissionRecord]) -> Sequence[tuple[str, str]]:
@@ -222,7 +232,7 @@ class _Seen:
             seen.add_few(session, place, windows, due)
             return seen
         for window in windows:
-            for reading in readings(session, place.facility.id, None, [window.span]):
+            for reading in judged_readings(session, place.facility.id, None, [window.span]):
                 seen.by_bed[window.due_at, reading.bed_id].append(reading)
                 if reading.recognised_patient_id is not None:
                     seen.by_patient[window.due_at, reading.recognised_patient_id].append(_sighting(reading))
@@ -245,7 +255,7 @@ class _Seen:
         facility_id, first = place.facility.id, windows[0].span.start
         whole = Interval(first - place.policy.lookback, max(window.span.end for window in windows))
         beds = {placement.bed_id for stay, wanted in due if wanted for placement in stay.placements_in(whole)}
-        found = readings(session, facility_id, beds, [whole]) if beds else ()
+        found = judged_readings(session, facility_id, beds, [whole]) if beds else ()
         patients = {stay.patient_id for stay, wanted in due if wanted}
         faces = sightings_of(session, facility_id, patients, [window.span for window in windows]) if patients else ()
         for window in windows:
@@ -275,7 +285,7 @@ class _Seen:
         if not known:
             return
         before = Interval(min(known.values()), window.span.start)
-        for reading in readings(session, place.facility.id, known, [before]):
+        for reading in judged_readings(session, place.facility.id, known, [before]):
             if reading.captured_at < window.span.start:
                 self.by_bed[window.due_at, reading.bed_id].append(reading)
 

@@ -26,6 +26,7 @@ from service.occupancy.directed import Answer, add_look
 from service.occupancy.errors import HandheldRefused
 from service.occupancy.gather import place_of
 from service.occupancy.hand_tables import HandheldChallenge, HandheldPicture
+from service.occupancy.labels import LabelSeen, beds_in_question, label_seen
 from service.occupancy.looks import LookMethod, LookResult
 from service.occupancy.tables import DirectedCheck, DirectedLook
 from service.platform.context import Context
@@ -130,11 +131,21 @@ def record_handheld(
         _good_challenge(context, session, actor, request, nonce)
         _refuse_known(session, digest)
         patient_id = admission_record(session, request.admission_id).patient_id
+        beds = beds_in_question(session, request)
     match = None
     if identified_by is IdentifiedBy.FACE:
         match = _same_face(matcher(picture, patient_id))
     else:
         decode(picture, ImageLimits())  # a picture that shows nothing proves nothing
+    label = label_seen(picture, beds)
+    if label is LabelSeen.OTHER_BED:
+        raise HandheldRefused(
+            "the label in the picture is another bed's",
+            field="picture",
+            remedy="take the picture at the patient's bed, with that bed's label in it",
+            message_zh="照片中的床位标签属于其他床位",
+            remedy_zh="请在患者床旁拍照，并拍到该床位的标签",
+        )
     key = context.blobs.put(picture)
     try:
         with context.database.transaction() as session:
@@ -158,7 +169,7 @@ def record_handheld(
                         recorded_at=context.clock.now(),
                     )
                 )
-            _note(context, session, actor, look, identified_by, digest, standing.facility_id)
+            _note(context, session, actor, look, identified_by, label, digest, standing.facility_id)
     except BaseException:
         context.blobs.delete(key)
         raise
@@ -250,6 +261,7 @@ def _note(
     actor: Actor,
     look: DirectedLook,
     identified_by: IdentifiedBy,
+    label: LabelSeen,
     digest: str,
     facility_id: str,
 ) -> None:
@@ -262,5 +274,5 @@ def _note(
         object_kind="directed_look",
         object_id=look.id,
         facility_id=facility_id,
-        details={"identified_by": identified_by.value, "picture_sha256": digest},
+        details={"identified_by": identified_by.value, "label_seen": label.value, "picture_sha256": digest},
     )

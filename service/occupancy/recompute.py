@@ -92,11 +92,14 @@ def dirty_job(context: Context, payload: dict[str, Any]) -> None:
         _run(context, facility_id, partial(_affected, part, touched))
     if touched.everything:
         _after(context, facility_id)
-    else:  # what time alone makes due, the next tick does
-        with context.database.reading() as session:
-            upto = judged_upto(facility_by_id(session, facility_id), context.clock)
-        if upto is not None:
-            judge_admissions(context, facility_id, upto)
+        return
+    with context.database.reading() as session:
+        upto = judged_upto(facility_by_id(session, facility_id), context.clock)
+        begun = progress_of(session, facility_id).computed_from
+    if begun is None or changed.start < begun:
+        _after(context, facility_id)  # facts from before everything that is judged
+    elif upto is not None:  # what time alone makes due, the next tick does
+        judge_admissions(context, facility_id, upto)
 
 
 def advance_job(context: Context, payload: dict[str, Any]) -> None:

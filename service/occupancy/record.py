@@ -17,7 +17,7 @@ from service.occupancy.asking import JudgedCheck
 from service.occupancy.counts import Cell, apply, cell_of
 from service.occupancy.gather import Place
 from service.occupancy.repository import checks_due, requests_between
-from service.occupancy.retention import SETTLED, release_settled
+from service.occupancy.retention import SETTLED, SHOWN, answered_later, close_answered, release_settled
 from service.occupancy.tables import DirectedCheck, PresenceCheck
 from service.occupancy.windows import Window
 from service.sightings import hold_frames
@@ -102,10 +102,22 @@ def record(
         closed.update(row.reading_ids)
     apply(session, facility_id, counts)
     release_settled(session, facility_id, closed, due)
-    open_questions = (item for item in judged if item.outcome.state not in SETTLED)
-    hold_frames(session, {reading_id for item in open_questions for reading_id in item.outcome.reading_ids})
+    shown = [str(values["admission_id"]) for values in (*added, *changed) if values["outcome"] in SHOWN]
+    close_answered(session, facility_id, shown)
+    _hold_asked(session, judged)
     touched = {str(values["admission_id"]) for values in (*added, *changed)} | {key[0] for key in old}
     return Changes(len(added), len(changed), len(old), frozenset(touched))
+
+
+def _hold_asked(session: Session, judged: Sequence[JudgedCheck]) -> None:
+    """Holds the pictures behind the questions that are open: not those that a later check has closed already."""
+    asked = {
+        (item.facts.stay.admission_id, item.facts.window.due_at): item.outcome
+        for item in judged
+        if item.outcome.state not in SETTLED
+    }
+    closed = answered_later(session, [(who, due_at, outcome.state) for (who, due_at), outcome in asked.items()])
+    hold_frames(session, {one for key, outcome in asked.items() if key not in closed for one in outcome.reading_ids})
 
 
 def _cell(place: Place, values: dict[str, Any]) -> Cell:

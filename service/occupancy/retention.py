@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from sqlalchemy import func, update
 from sqlalchemy import select as select_columns
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from service.admissions import Admission
@@ -29,6 +29,26 @@ SETTLED = frozenset(
 )
 """States that leave no question open: their pictures are kept for the ordinary term."""
 
+SHOWN = frozenset({PresenceState.PRESENT_VERIFIED, PresenceState.PRESENT_ALTERNATIVE})
+"""States that answer the open questions of before: where the patient was is known again."""
+
+ANSWERED_LATER = frozenset(
+    {
+        PresenceState.NOT_SEEN,
+        PresenceState.UNANSWERED,
+        PresenceState.PRESENT_UNIDENTIFIED,
+        PresenceState.BED_EMPTY,
+    }
+)
+"""Open states that a later check with the patient closes. Another person's face and an absence that two people
+confirmed stay open: that the patient is there now does not explain them."""
+
+_LONGEST_OPEN = timedelta(days=30)
+"""Nothing is held longer (`open_check_retention_days` at its default)."""
+
+_AROUND = timedelta(hours=3)
+"""No window is longer: a roll call's may lie in a routine one's."""
+
 AFTER_DISCHARGE = timedelta(days=3)
 """Late messages about a stay come within days of its end; then what nobody asked more about is closed."""
 
@@ -40,18 +60,40 @@ def release_settled(session: Session, facility_id: str, reading_ids: Collection[
     """
     if not reading_ids:
         return 0
-    asked: set[str] = set()
-    around = timedelta(hours=3)  # no window is longer: a roll call's may lie in a routine one's
-    query = select(PresenceCheck.reading_ids).where(
-        PresenceCheck.facility_id == facility_id,
-        col(PresenceCheck.due_at) >= min(due) - around,
-        col(PresenceCheck.due_at) <= max(due) + around,
-        col(PresenceCheck.outcome).not_in([state.value for state in SETTLED]),
-    )
-    for ids in session.exec(query):
-        asked.update(ids)
-    wanted = _pictures(session, reading_ids) - _pictures(session, asked)
+    still = _still_asked(session, facility_id, min(due) - _AROUND, max(due) + _AROUND)
+    wanted = _pictures(session, reading_ids) - _pictures(session, still)
     return _let_go(session, wanted)
+
+
+def answered_later(
+    session: Session, questions: Collection[tuple[str, datetime, PresenceState]]
+) -> set[tuple[str, datetime]]:
+    """Of these questions (admission, due instant, open state), those that a later check with the patient closed."""
+    closable = [item for item in questions if item[2] in ANSWERED_LATER]
+    last = _last_shown(session, {item[0] for item in closable})
+    return {(who, due_at) for who, due_at, _ in closable if who in last and due_at < last[who]}
+
+
+def close_answered(session: Session, facility_id: str, admission_ids: Collection[str]) -> int:
+    """Lets go of the pictures behind open questions of these admissions that a later check with the patient closed;
+    returns how many. What a finding rests on is frozen apart and stays."""
+    last = _last_shown(session, admission_ids)
+    closed: set[str] = set()
+    asked_at: list[datetime] = []
+    for chosen in chunks(last):
+        asked = select(PresenceCheck.admission_id, PresenceCheck.due_at, PresenceCheck.reading_ids).where(
+            col(PresenceCheck.admission_id).in_(chosen),
+            col(PresenceCheck.outcome).in_([state.value for state in ANSWERED_LATER]),
+            col(PresenceCheck.due_at) > max(last.values()) - _LONGEST_OPEN,
+        )
+        for admission_id, due_at, reading_ids in session.exec(asked):
+            if due_at < last[admission_id] and reading_ids:
+                closed.update(reading_ids)
+                asked_at.append(due_at)
+    if not closed:
+        return 0
+    still = _still_asked(session, facility_id, min(asked_at) - _AROUND, max(asked_at) + _AROUND)
+    return _let_go(session, _pictures(session, closed) - _pictures(session, still))
 
 
 def close_discharged(session: Session, facility_id: str, upto: datetime) -> int:
@@ -78,6 +120,37 @@ def close_discharged(session: Session, facility_id: str, upto: datetime) -> int:
         for found in session.exec(checks):
             reading_ids.update(found)
     return _let_go(session, _pictures(session, reading_ids))
+
+
+def _still_asked(session: Session, facility_id: str, since: datetime, until: datetime) -> set[str]:
+    """The readings behind questions due in that time that are open still."""
+    query = select(
+        PresenceCheck.admission_id, PresenceCheck.due_at, PresenceCheck.outcome, PresenceCheck.reading_ids
+    ).where(
+        PresenceCheck.facility_id == facility_id,
+        col(PresenceCheck.due_at) >= since,
+        col(PresenceCheck.due_at) <= until,
+        col(PresenceCheck.outcome).not_in([state.value for state in SETTLED]),
+    )
+    rows = session.exec(query).all()
+    closed = answered_later(session, [(who, due_at, PresenceState(state)) for who, due_at, state, _ in rows])
+    return {reading_id for who, due_at, _, ids in rows if (who, due_at) not in closed for reading_id in ids}
+
+
+def _last_shown(session: Session, admission_ids: Collection[str]) -> dict[str, datetime]:
+    """Admission -> the last check at which the patient was shown to be there."""
+    found: dict[str, datetime] = {}
+    for chosen in chunks(admission_ids):
+        query = (
+            select_columns(col(PresenceCheck.admission_id), func.max(PresenceCheck.due_at))
+            .where(
+                col(PresenceCheck.admission_id).in_(chosen),
+                col(PresenceCheck.outcome).in_([state.value for state in SHOWN]),
+            )
+            .group_by(col(PresenceCheck.admission_id))
+        )
+        found.update((row[0], row[1]) for row in session.execute(query))
+    return found
 
 
 def _pictures(session: Session, reading_ids: Collection[str]) -> set[str]:

@@ -20,6 +20,9 @@ from service.vision import BedState
 UNCERTAIN = "uncertain"
 """The cause of a reading in which somebody may lie, or nobody."""
 
+LATE = "late"
+"""The cause of a reading that would accuse, from a picture that came late and outside the server's chain."""
+
 OCCUPIED = frozenset({BedState.PATIENT, BedState.UNIDENTIFIED, BedState.OTHER_PERSON})
 
 
@@ -57,7 +60,24 @@ def state_for(reading: Reading, patient_id: str) -> BedState:
 
     A bed may be given to somebody else by a late message. A face that was never compared with this patient 1:1 is
     nobody's in particular, unless it was recognised as somebody's.
+
+    A late picture may show the patient, or somebody: it excuses. It never proves an empty bed or another person: there
+    it is unobserved.
     """
+    state = _shown(reading, patient_id)
+    if reading.late and state in (BedState.EMPTY, BedState.OTHER_PERSON):
+        return BedState.UNOBSERVED
+    return state
+
+
+def cause_for(reading: Reading, patient_id: str) -> str | None:
+    """The reading's cause with `state_for`: of a late picture with another person, that somebody may lie there."""
+    if not reading.late:
+        return reading.cause
+    return {BedState.OTHER_PERSON: UNCERTAIN, BedState.EMPTY: LATE}.get(_shown(reading, patient_id), reading.cause)
+
+
+def _shown(reading: Reading, patient_id: str) -> BedState:
     if reading.recognised_patient_id == patient_id:
         return BedState.PATIENT
     if reading.expected_patient_id == patient_id or reading.state not in (BedState.PATIENT, BedState.OTHER_PERSON):
@@ -74,16 +94,16 @@ def observe(readings: Iterable[Reading], patient_id: str, policy: PresencePolicy
     """
     ordered = sorted(readings, key=lambda item: (item.captured_at, item.camera_id, item.reading_id))
     if len({item.camera_id for item in ordered}) > 1:
-        ordered = _without_blind_companions(ordered, policy)
+        ordered = _without_blind_companions(ordered, patient_id, policy)
     return tuple(
         _combine(at, list(same), patient_id) for at, same in groupby(ordered, key=lambda item: item.captured_at)
     )
 
 
-def _without_blind_companions(ordered: Sequence[Reading], policy: PresencePolicy) -> list[Reading]:
+def _without_blind_companions(ordered: Sequence[Reading], patient_id: str, policy: PresencePolicy) -> list[Reading]:
     seen: dict[str, list[datetime]] = {}
     for item in ordered:
-        if item.state is not BedState.UNOBSERVED:
+        if state_for(item, patient_id) is not BedState.UNOBSERVED:
             seen.setdefault(item.camera_id, []).append(item.captured_at)
 
     def companion_sees(item: Reading) -> bool:
@@ -96,7 +116,9 @@ def _without_blind_companions(ordered: Sequence[Reading], policy: PresencePolicy
     return [
         item
         for item in ordered
-        if item.state is not BedState.UNOBSERVED or item.cause == UNCERTAIN or not companion_sees(item)
+        if state_for(item, patient_id) is not BedState.UNOBSERVED
+        or cause_for(item, patient_id) == UNCERTAIN
+        or not companion_sees(item)
     ]
 
 
@@ -106,7 +128,12 @@ def _combine(at: datetime, readings: Sequence[Reading], patient_id: str) -> Obse
         one = readings[0]
         other = _other(one, patient_id)
         return Observation(
-            at, state_for(one, patient_id), (one.reading_id,), (other,) if other else (), one.lone, one.cause
+            at=at,
+            state=state_for(one, patient_id),
+            reading_ids=(one.reading_id,),
+            others=(other,) if other else (),
+            lone=one.lone,
+            cause=cause_for(one, patient_id) if one.late else one.cause,
         )
     ranked = [(_rank(reading, patient_id), reading) for reading in readings]
     best = min(rank for rank, _ in ranked)
@@ -117,14 +144,14 @@ def _combine(at: datetime, readings: Sequence[Reading], patient_id: str) -> Obse
         reading_ids=tuple(reading.reading_id for reading in chosen),
         others=tuple(sorted({_other(reading, patient_id) for reading in chosen} - {""})),
         lone=all(reading.lone for reading in readings),
-        cause=chosen[0].cause,
+        cause=cause_for(chosen[0], patient_id),
     )
 
 
 def _rank(reading: Reading, patient_id: str) -> int:
     state = state_for(reading, patient_id)
     if state is BedState.UNOBSERVED:
-        return 3 if reading.cause == UNCERTAIN else 5
+        return 3 if cause_for(reading, patient_id) == UNCERTAIN else 5
     return {BedState.PATIENT: 0, BedState.OTHER_PERSON: 1, BedState.UNIDENTIFIED: 2, BedState.EMPTY: 4}[state]
 
 

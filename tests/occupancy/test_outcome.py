@@ -278,3 +278,34 @@ def test_nothing_but_people_and_good_foreign_faces_speaks_against_a_patient(lett
         assert "P" not in inside
     if result.state is PresenceState.BED_EMPTY:
         assert set(inside) <= set("EX ")
+
+
+LATE_EMPTY = row("03 09:00", "EEEEEEE", late=True)
+
+
+def test_a_late_picture_never_proves_an_empty_bed():
+    """A camera's owner could send pictures of an empty bed, or leave out those with the patient, afterwards."""
+    result = outcome(LATE_EMPTY)
+    assert result.state is PresenceState.UNOBSERVED
+    # One late frame among live ones is bridged like any blind one; the bed rests on the others.
+    mixed = [*row("03 09:00", "EEE EEE"), *row("03 09:15", "E", late=True)]
+    result = outcome(mixed)
+    assert (result.state, result.details.frames, result.details.frames_unobserved) == (PresenceState.BED_EMPTY, 6, 1)
+    # A live view beside the late one still decides by itself.
+    assert state([*EMPTY, *row("03 09:00", "EEEEEEE", late=True, camera_id="C2")]) is PresenceState.BED_EMPTY
+
+
+def test_a_late_picture_never_proves_an_impostor():
+    assert state(row("03 09:00", "OOOOOOO")) is PresenceState.IMPOSTOR_SUSPECTED
+    assert state(row("03 09:00", "OOOOOOO", late=True)) is PresenceState.UNOBSERVED
+    # Somebody lay there all the same: the bed is not called empty over it.
+    mixed = [*row("03 09:00", "EEE EEE"), *row("03 09:15", "O", late=True)]
+    assert state(mixed) is PresenceState.NOT_SEEN
+
+
+def test_a_late_picture_excuses():
+    assert state(row("03 09:00", "P", late=True)) is PresenceState.PRESENT_VERIFIED
+    assert state(row("03 09:00", "UUUUUUU", late=True)) is PresenceState.PRESENT_UNIDENTIFIED
+    # An identity is not broken by what a late picture shows of somebody else, or of nobody.
+    held = [*row("03 08:45", "P  UU UU"), *row("03 08:55", "O", late=True)]
+    assert state(held) is PresenceState.PRESENT_VERIFIED
