@@ -27,7 +27,7 @@ from service.pharmacy.repository import (
 )
 from service.pharmacy.reserve import lines_of
 from service.pharmacy.reviews import decide_review, lapse_job, queue, review_for
-from service.pharmacy.schemas import DelegationOut
+from service.pharmacy.schemas_registers import DelegateKind, DelegationOut
 from service.pharmacy.signing import PurchaseToken, public_keys, sign_token, verify_token
 from service.pharmacy.sites import describe_site, members, purchase_policy, register_of, site_of
 from service.pharmacy.statistics import PurchaseStatistics, statistics_of
@@ -49,6 +49,7 @@ __all__ = [
     "Circumstances",
     "Decision",
     "Delegate",
+    "DelegateKind",
     "Delegation",
     "DelegationOut",
     "Entry",

@@ -24,6 +24,7 @@ from service.contracts.purchases import MAX_IMAGES
 from service.kit.errors import InvalidInput
 from service.pharmacy.challenges import draw
 from service.pharmacy.claims import claim_delegation
+from service.pharmacy.endpoints_feeds import router as feeds
 from service.pharmacy.endpoints_registers import router as registers
 from service.pharmacy.endpoints_sales import router as sales
 from service.pharmacy.offline import kiosk_cache, reconcile
@@ -37,6 +38,7 @@ from service.platform.http import ContextDep, ReadSession, WriteSession
 router = APIRouter(prefix="/api/v1", tags=["pharmacy"])
 router.include_router(registers)
 router.include_router(sales)
+router.include_router(feeds)
 
 Kiosk = Annotated[Actor, allow(Permission.PURCHASES_VERIFY)]
 Images = Annotated[list[UploadFile] | None, File(description="JPEG, PNG or WebP, in order; at most 10.")]

@@ -1,11 +1,11 @@
-"""The API of registers: sites, delegates, delegations, exemptions, vital status, and their imports."""
+"""The API of registers: sites, delegates, delegations, exemptions, vital status. Their imports: `endpoints_feeds`."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, UploadFile
 from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
@@ -14,7 +14,6 @@ from service.enrolment import enrol_delegate
 from service.facilities import Facility, event_now, facility_for
 from service.kit.errors import InvalidInput, NotFound
 from service.pharmacy.exemptions import approve_exemption, end_exemption, exemptions_readable, request_exemption
-from service.pharmacy.imports import import_delegations, import_vital_status
 from service.pharmacy.registers import (
     Entry,
     NewDelegate,
@@ -34,15 +33,13 @@ from service.pharmacy.repository import (
     row_readable,
     standing_now,
 )
-from service.pharmacy.schemas import (
-    DecisionIn,
+from service.pharmacy.schemas_registers import (
     DelegateIn,
     DelegateOut,
     DelegationIn,
     DelegationOut,
     ExemptionIn,
     ExemptionOut,
-    FeedOut,
     RevocationIn,
     SiteIn,
     SiteOut,
@@ -51,7 +48,8 @@ from service.pharmacy.schemas import (
 )
 from service.pharmacy.sites import describe_site, purchase_policy, register_of, sites_readable
 from service.pharmacy.tables import IdentityExemption
-from service.platform.http import ContextDep, ReadSession, WriteSession, language
+from service.pharmacy.wire import DecisionIn
+from service.platform.http import ContextDep, ReadSession, WriteSession
 
 router = APIRouter()
 
@@ -59,22 +57,6 @@ Reader = Annotated[Actor, allow(Permission.PURCHASES_READ)]
 Writer = Annotated[Actor, allow(Permission.REGISTERS_WRITE)]
 FacilityCode = Annotated[str, Query(max_length=64, description="The facility's code.")]
 RowId = Annotated[str, Path(max_length=32)]
-
-_FILE: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "The file itself; docs/pharmacy.md lists the columns.",
-        "content": {"text/csv": {"schema": {"type": "string"}}},
-    }
-}
-
-
-async def raw_body(request: Request) -> bytes:
-    """The request's body as it came."""
-    return await request.body()
-
-
-Body = Annotated[bytes, Depends(raw_body)]
 
 
 @router.put("/pharmacies/{facility_code}", summary="Describe a pharmacy, or a hospital that shares its register")
@@ -144,18 +126,16 @@ def post_delegate_enrolment(
         delegate = delegate_by_no(session, register_of(session, place), delegate_no)
     limit = context.settings.max_image_bytes
     pictures = [photo.file.read(limit + 1) for photo in photos]
-    with context.database.transaction() as session:
-        report = enrol_delegate(
-            context,
-            session,
-            place.id,
-            delegate.id,
-            delegate.delegate_no,
-            pictures,
-            actor=actor,
-            consent_at=consent_at,
-            consent_ref=consent_ref,
-        )
+    report = enrol_delegate(
+        context,
+        place.id,
+        delegate.id,
+        delegate.delegate_no,
+        pictures,
+        actor=actor,
+        consent_at=consent_at,
+        consent_ref=consent_ref,
+    )
     return {
         "delegate_no": delegate.delegate_no,
         "accepted": report.accepted,
@@ -213,38 +193,6 @@ def post_revocation(
     return standing_now(
         session, place, revoke_delegation(session, Entry(place, actor.label, now), row, at=at, note=body.note), now
     )
-
-
-@router.post("/imports/delegations", summary="Import delegations", openapi_extra=_FILE)
-def post_delegations(
-    request: Request,
-    facility: FacilityCode,
-    actor: Writer,
-    context: ContextDep,
-    session: WriteSession,
-    body: Body,
-    dry_run: Annotated[bool, Query(description="Report only; nothing is kept.")] = False,
-) -> FeedOut:
-    """Every row gets its answer; a bad one does not stop the others. The same file again changes nothing."""
-    place = facility_for(session, actor, Permission.REGISTERS_WRITE, facility)
-    report = import_delegations(session, place, body, dry_run=dry_run, actor=actor, now=context.clock.now())
-    return FeedOut.of(report, language(request))
-
-
-@router.post("/imports/vital-status", summary="Import notices of death and their corrections", openapi_extra=_FILE)
-def post_vital_statuses(
-    request: Request,
-    facility: FacilityCode,
-    actor: Writer,
-    context: ContextDep,
-    session: WriteSession,
-    body: Body,
-    dry_run: Annotated[bool, Query(description="Report only; nothing is kept.")] = False,
-) -> FeedOut:
-    """A notice counts when two identifiers agree and none differs. A delivery without deaths is one as well."""
-    place = facility_for(session, actor, Permission.REGISTERS_WRITE, facility)
-    report = import_vital_status(session, place, body, dry_run=dry_run, actor=actor, now=context.clock.now())
-    return FeedOut.of(report, language(request))
 
 
 @router.post("/patients/{patient_no}/vital-status", status_code=201, summary="Record a notice about a patient's life")

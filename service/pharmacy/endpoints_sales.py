@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
@@ -14,16 +14,12 @@ from service.facilities import event_now, facilities_readable, facility_by_id, f
 from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
 from service.ledger import append
-from service.pharmacy.endpoints_registers import Body
-from service.pharmacy.imports import import_stock
 from service.pharmacy.repository import purchases_readable
 from service.pharmacy.reserve import lines_of
 from service.pharmacy.reviews import decide_review, queue, review_for
 from service.pharmacy.sale import give_back, purchase_for, redeem
-from service.pharmacy.schemas import (
+from service.pharmacy.schemas_sales import (
     BalanceOut,
-    DecisionIn,
-    FeedOut,
     PurchaseOut,
     RedemptionIn,
     ReversalIn,
@@ -33,7 +29,8 @@ from service.pharmacy.schemas import (
 from service.pharmacy.statistics import statistics_of
 from service.pharmacy.stock import balances, movements_of, sales_of
 from service.pharmacy.tables import Purchase
-from service.platform.http import ContextDep, ReadSession, WriteSession, language
+from service.pharmacy.wire import DecisionIn
+from service.platform.http import ContextDep, ReadSession, WriteSession
 
 router = APIRouter()
 
@@ -158,32 +155,6 @@ def read_statistics(
     place = facility_for(session, actor, Permission.PURCHASES_READ, facility)
     end = to or event_now(place, context.clock.now())
     return StatisticsOut.of(statistics_of(session, place.id, _period(from_ or end - _MONTH, end)))
-
-
-@router.post(
-    "/imports/stock",
-    summary="Import the stock feed",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "description": "The file itself; docs/pharmacy.md lists the columns.",
-            "content": {"text/csv": {"schema": {"type": "string"}}},
-        }
-    },
-)
-def post_stock(
-    request: Request,
-    facility: FacilityCode,
-    actor: Annotated[Actor, allow(Permission.STOCK_WRITE)],
-    context: ContextDep,
-    session: WriteSession,
-    body: Body,
-    dry_run: Annotated[bool, Query(description="Report only; nothing is kept.")] = False,
-) -> FeedOut:
-    """Openings, receipts, issues and counts. The same line twice is one; another quantity is a correction."""
-    place = facility_for(session, actor, Permission.STOCK_WRITE, facility)
-    report = import_stock(session, place, body, dry_run=dry_run, actor=actor, now=context.clock.now())
-    return FeedOut.of(report, language(request))
 
 
 @router.get("/stock", summary="Opening + in - out = closing, and sales against it")

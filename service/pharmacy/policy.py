@@ -35,6 +35,8 @@ class PurchasePolicy:
     mismatch_margin: float = 0.12
     """So much below the threshold a face is somebody else's; in between nobody is sure."""
     documents_enough_with_exemption: bool = True
+    second_person_approves: bool = False
+    """Whether a delegation that staff enter waits for another person, as one from a kiosk does."""
     max_principals: int = 20
     """Patients for whom one delegate may buy before a person takes a look; not for registered ones."""
     excluded_classes: tuple[str, ...] = ("narcotic", "psychotropic_1")
@@ -117,7 +119,7 @@ def _read(name: str, value: Any) -> Any:
         if value not in ("provisional", "refused"):
             raise _wrong(name, "is no fallback", "provisional or refused")
         return value
-    if name == "documents_enough_with_exemption":
+    if name in ("documents_enough_with_exemption", "second_person_approves"):
         if not isinstance(value, bool):
             raise _wrong(name, "is not true or false", "write true or false")
         return value

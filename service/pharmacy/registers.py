@@ -16,7 +16,7 @@ from service.ledger import append
 from service.pharmacy.decision import DelegationState
 from service.pharmacy.errors import DelegationRefused
 from service.pharmacy.history import uses_spent
-from service.pharmacy.sites import members, register_of
+from service.pharmacy.sites import members, purchase_policy, register_of
 from service.pharmacy.tables import Delegate, Delegation
 
 OFFICES = frozenset({"village_doctor", "care_home", "community_worker"})
@@ -150,8 +150,9 @@ def add_delegate(session: Session, entry: Entry, new: NewDelegate) -> tuple[Dele
 
 
 def add_delegation(session: Session, entry: Entry, new: NewDelegation, *, key: str = "") -> tuple[Delegation, bool]:
-    """Enters a delegation, and whether it is new. One from a kiosk waits for a person; staff's and imported ones count
-    at once. The same entry twice (by `key`, or by its values) is one. Raises `NotFound`, `InvalidInput`.
+    """Enters a delegation, and whether it is new. One from a kiosk waits for a person; imported ones count at once;
+    staff's too, unless the place's policy asks for a second person. The same entry twice (by `key`, or by its values)
+    is one. Raises `NotFound`, `InvalidInput`.
     """
     if new.valid_to is not None and new.valid_to <= new.valid_from:
         raise InvalidInput("ends before it begins", field="valid_to", remedy="give a later end")
@@ -168,7 +169,9 @@ def add_delegation(session: Session, entry: Entry, new: NewDelegation, *, key: s
     ).first()
     if known is not None:
         return known, False
-    waits = entry.source == "kiosk"
+    waits = entry.source == "kiosk" or (
+        entry.source == "staff" and purchase_policy(session, entry.facility).second_person_approves
+    )
     row = Delegation(
         register_code=register,
         facility_id=entry.facility.id,
@@ -203,7 +206,12 @@ def decide_delegation(session: Session, entry: Entry, row: Delegation, *, approv
             remedy_zh="请新建委托",
         )
     if entry.actor == row.recorded_by:
-        raise DelegationRefused("whoever entered it does not approve it", remedy="ask another person")
+        raise DelegationRefused(
+            "whoever entered it does not approve it",
+            remedy="ask another person",
+            message_zh="登记人不能自行审批",
+            remedy_zh="请由另一人审批",
+        )
     row.status = "active" if approve else "rejected"
     row.decided_by, row.decided_at, row.note = entry.actor, entry.now, note
     _save(session, entry, row, f"delegation.{row.status}", row.id)

@@ -14,7 +14,7 @@ from service.kit.errors import NotFound
 from service.kit.intervals import Interval
 from service.pharmacy.history import uses_spent
 from service.pharmacy.registers import state_at
-from service.pharmacy.schemas import DelegationOut
+from service.pharmacy.schemas_registers import DelegationOut
 from service.pharmacy.sites import members, registers_readable
 from service.pharmacy.tables import Delegate, Delegation, IdentityExemption, Purchase, PurchaseLine, PurchaseReview
 

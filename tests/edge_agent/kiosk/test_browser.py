@@ -177,6 +177,40 @@ def test_without_a_camera_documents_do(
     assert told["documents"]["checked_by"] == "9001"
 
 
+BUSY = (
+    "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('in use', 'NotReadableError'))",
+    {"zh": "摄像头正被其他程序占用", "en": "Another program is using the camera"},
+)
+UNPLUGGED = (
+    "const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+    "navigator.mediaDevices.getUserMedia = async (wanted) => {"
+    "  const stream = await real(wanted);"
+    "  setTimeout(() => stream.getVideoTracks()[0].dispatchEvent(new Event('ended')), 500);"
+    "  return stream;"
+    "}",
+    {"zh": "摄像头断开了", "en": "The camera was unplugged"},
+)
+
+
+@pytest.mark.parametrize(("happens", "titles"), [BUSY, UNPLUGGED], ids=["busy", "unplugged"])
+def test_a_camera_that_is_busy_or_unplugged_is_said(
+    page: Page, tmp_path: Path, happens: str, titles: dict[str, str]
+) -> None:
+    page.kiosk.courier.errand()
+    flags = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with kiosk_browser(tmp_path / "profile", *flags) as driver:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": happens})
+        to_the_camera(driver, page)
+        assert wait_for(driver, "nocamera", "verdict", "broken") == "nocamera"
+        assert driver.find_element("id", "nocamera-title").text == titles["zh"]
+        assert driver.execute_script("return document.getElementById('video').srcObject") is None
+        driver.execute_script("document.getElementById('language').click()")
+        assert driver.find_element("id", "nocamera-title").text == titles["en"]
+        # Never a dead end: documents, or once more.
+        assert driver.find_element("css selector", "#nocamera .manual").is_displayed()
+        assert driver.find_element("id", "again").is_displayed()
+
+
 def test_whoever_goes_away_leaves_nothing(page: Page, tmp_path: Path) -> None:
     page.kiosk.courier.errand()
     with kiosk_browser(tmp_path / "profile") as driver:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
@@ -120,11 +117,11 @@ def _enrol(context: Context, place: Facility, pack: Pack, now: datetime) -> None
     camera = HeadCamera(90, light=Light(noise=1.5, quality=94))
     head = library(pack).head("f35")
     photos = [bytes(cv2.imencode(".jpg", camera.shot(head, Pose(yaw=yaw, distance=4.5)))[1]) for yaw in (0.0, 3.0)]
-    with context.database.transaction() as session:
+    with context.database.reading() as session:
         delegate = session.exec(select(Delegate)).one()
-        report = enrol_delegate(
-            context, session, place.id, delegate.id, "D1", photos, actor=SYSTEM, consent_at=now - timedelta(days=1)
-        )
+    report = enrol_delegate(
+        context, place.id, delegate.id, "D1", photos, actor=SYSTEM, consent_at=now - timedelta(days=1)
+    )
     assert report.accepted, report
 
 
@@ -173,20 +170,3 @@ def test_without_the_server_provisional_and_confirmed_later(counter: Counter) ->
     assert (state.online, state.waiting, state.wrong) == (True, 0, 0)
     with counter.context.database.reading() as session:
         assert session.exec(select(Purchase)).one().request_id == verdict.request_id
-
-
-def test_a_verification_takes_less_than_a_second(counter: Counter) -> None:
-    """Five frames, server work included. The figure with its conditions is in the benchmark; here the bound is doubled,
-    and grows with the machine's load, since tests share their machine."""
-    shoot = person(counter.pack, "f35")
-    seconds = []
-    for _ in range(4):
-        session = counter.desk.begin()
-        for turn in counter.desk.challenge(session).turns:
-            time.sleep(0.15)
-            counter.desk.frame(session, bytes(cv2.imencode(".jpg", shoot(Turn(turn)))[1]))
-        began = time.perf_counter()
-        counter.desk.verify(session, FORM)
-        seconds.append(time.perf_counter() - began)
-    assert statistics.median(seconds) < 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert np.isfinite(seconds).all()

@@ -19,6 +19,7 @@ from service.vision.liveness import (
     judge_burst,
     turns_for,
 )
+from service.vision.runtime import ModelTimer
 from tests.rendered import library
 
 pytestmark = pytest.mark.models
@@ -135,3 +136,13 @@ def test_the_judgement_is_repeatable(real_pack: Pack) -> None:
     shots, turns = honest(real_pack), turns_for("x")
     one, other = (judge_burst([Frame(s) for s in shots], turns, real_pack) for _ in range(2))
     assert replace(one, seconds=0.0, embedding=None) == replace(other, seconds=0.0, embedding=None)
+
+
+def test_a_burst_costs_so_many_model_calls_and_no_more(real_pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four a frame: what a verification costs on any machine. Seconds are for the benchmark."""
+    shots = honest(real_pack)
+    calls: list[float] = []
+    monkeypatch.setattr(ModelTimer, "add", lambda _, seconds: calls.append(seconds))
+    judged(shots, real_pack)
+    assert len(shots) == 5
+    assert 0 < len(calls) <= 4 * len(shots)
