@@ -11,7 +11,7 @@ DEMO_EXIT ?=
 PYTEST_ARGS ?=
 FUZZ_EXAMPLES ?= 2000
 
-.PHONY: help setup models demo serve test check lint types rooms docs fuzz bench lock clean
+.PHONY: help setup models demo serve test check lint types rooms docs fuzz bench bundle lock clean
 
 help: ## show what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -62,6 +62,9 @@ fuzz: $(STAMP) ## throw junk at decoding and uploads, for a few minutes
 
 bench: $(MODELS) ## print ratios with their conditions
 	@$(BIN)/python -m tests.bench
+
+bundle: $(MODELS) ## one archive in dist/ for machines without a network
+	@PYTHON=$(BIN)/python deploy/bundle/build.sh
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -o requirements.lock

@@ -177,6 +177,16 @@ def rotate_key(
     _console().print(f"new key {accepted.key_id}; the old one is good until {accepted.old_key_valid_until.isoformat()}")
 
 
+@app.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
+def aim(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Show, live, which beds give a usable face. Nothing is sent and nothing is kept."""
+    from edge_agent.aim import aim_command  # with the models: the other commands do without
+
+    single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single.command()(aim_command)
+    raise typer.Exit(single(arguments or [], prog_name="wardwatch-edge aim", standalone_mode=False) or 0)
+
+
 @app.command()
 def status(spool: SpoolFile, camera: OneCamera = None, as_json: AsJson = False) -> None:
     """What waits, what was refused, what was dropped, and what the agent is doing."""

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edge_agent.backoff import Backoff
 from edge_agent.frames import CapturedFrame
-from edge_agent.gate import Gate, Passed
+from edge_agent.gate import Chooser
 from edge_agent.logs import log
 from edge_agent.pace import Pace
 from edge_agent.sources.base import Count
@@ -97,8 +99,7 @@ class LiveSource:
         self._options = options
         self._count = count
         self._clock = clock
-        self._gate = Gate()
-        self._promised = 0.0
+        self._chooser = Chooser(self._pace, options.look_seconds, count, clock)
         self._summoned = False
         self._capture: VideoCapture | None = None
         self._backoff = Backoff(options.retry_first_seconds, options.retry_max_seconds, random.Random())  # noqa: S311
@@ -121,21 +122,14 @@ class LiveSource:
             if self._backoff.failures:
                 log(logging.INFO, "the camera is back", source=self._shown)
             self._backoff.reset()
-            if self._between() >= HOLD_OPEN_BELOW_SECONDS:
+            if self._chooser.between >= HOLD_OPEN_BELOW_SECONDS:
                 self._let_go()
             if frame.data:
                 yield frame
             due = self._due_after(max(due, time.monotonic() - self._pace.cadence_seconds))
 
-    def _between(self) -> float:
-        """Seconds between two looks at the camera."""
-        look = self._options.look_seconds
-        return self._pace.cadence_seconds if look is None else min(look, self._pace.cadence_seconds)
-
     def _due_after(self, due: float) -> float:
-        pause = self._pace.pause(self._clock.now())
-        if self._options.look_seconds is not None:
-            pause = min(pause, self._options.look_seconds)
+        pause = self._chooser.pause()
         now, due = time.monotonic(), due + pause
         if due >= now:
             return due
@@ -174,24 +168,12 @@ class LiveSource:
             captured_at = self._clock.now()
             if not good or pixels is None:
                 return None
-            if not self._passes(pixels):
+            if not self._chooser.passes(np.asarray(pixels, np.uint8), summoned=self._summoned):
                 return CapturedFrame(b"", captured_at)
             return CapturedFrame(self._encode(pixels), captured_at, priority=self._pace.priority(captured_at))
         except (cv2.error, ValueError) as error:
             log(logging.WARNING, "the camera's picture cannot be used", source=self._shown, error=type(error).__name__)
             return None
-
-    def _passes(self, pixels: Any) -> bool:
-        """Whether the picture is worth sending. One a cadence always is, and each that a roll call asks for."""
-        if self._options.look_seconds is None:
-            return True
-        now = time.monotonic()
-        passed = self._gate.judge(pixels, due=self._summoned or now >= self._promised)
-        if passed is not Passed.SEND:
-            self._count(f"gated.{passed.value}")
-            return False
-        self._promised = now + self._pace.pause(self._clock.now())
-        return True
 
     def _encode(self, pixels: Any) -> bytes:
         return encode_jpeg(pixels, self._options.quality)

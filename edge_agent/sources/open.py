@@ -44,6 +44,7 @@ def open_source(address: SourceAddress, options: SourceOptions, known: Known, co
             pace,
             timeout_seconds=options.timeout_seconds,
             max_bytes=options.folder.max_bytes,
+            look_seconds=options.look_seconds,
         )
     return _open_live(address, options, count)
 

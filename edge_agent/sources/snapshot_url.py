@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
@@ -17,6 +18,12 @@ from edge_agent.logs import log
 from edge_agent.pace import Pace
 from edge_agent.sources.base import Count
 from service.kit.clock import Clock, system_clock
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_agent.gate import Chooser
 
 
 class SnapshotUrlSource:
@@ -33,9 +40,13 @@ class SnapshotUrlSource:
         *,
         timeout_seconds: float = 10.0,
         max_bytes: int = 8 * 1024 * 1024,
+        look_seconds: float | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        """`address` may hold credentials: digest first, as cameras ask, else basic. `shown`: without them."""
+        """`address` may hold credentials: digest first, as cameras ask, else basic. `shown`: without them.
+
+        `look_seconds`: look so often and let the gate choose; none: every picture that is due is sent.
+        """
         parts = urlsplit(address)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         self._url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
@@ -44,6 +55,7 @@ class SnapshotUrlSource:
         )
         self._shown, self._count, self._pace, self._clock = shown, count, pace, clock
         self._max = max_bytes
+        self._chooser = None if look_seconds is None else _chooser(pace, look_seconds, count, clock)
         self._client = httpx.Client(timeout=timeout_seconds, follow_redirects=False, trust_env=False)
         self._backoff = Backoff(1.0, 60.0, random.Random())  # noqa: S311
 
@@ -52,7 +64,8 @@ class SnapshotUrlSource:
         due = time.monotonic()
         while not stop.is_set():
             left = due - time.monotonic()
-            if not self._pace.summoned() and left > 0:
+            summoned = self._pace.summoned()
+            if not summoned and left > 0:
                 self._pace.wait(left, stop)
                 continue
             frame = self._fetch()
@@ -63,8 +76,10 @@ class SnapshotUrlSource:
                 stop.wait(pause)
                 continue
             self._backoff.reset()
-            yield frame
-            due = time.monotonic() + self._pace.pause(self._clock.now())
+            if self._chooser is None or self._chooser.passes(_decoded(frame.data), summoned=summoned):
+                yield frame
+            pause = self._pace.pause(self._clock.now()) if self._chooser is None else self._chooser.pause()
+            due = time.monotonic() + pause
 
     def done_with(self, frame: CapturedFrame) -> None:
         """A camera keeps nothing."""
@@ -91,3 +106,22 @@ class SnapshotUrlSource:
                 return CapturedFrame(data, captured_at, priority=self._pace.priority(captured_at))
             return None
         return None
+
+
+def _chooser(pace: Pace, look_seconds: float, count: Count, clock: Clock) -> Chooser:
+    from edge_agent.gate import Chooser  # with OpenCV: 40 MiB that taking bytes as they are does not need
+
+    return Chooser(pace, look_seconds, count, clock)
+
+
+def _decoded(data: bytes) -> NDArray[np.uint8] | None:
+    """(h, w, 3) uint8, or none where nobody could decode it."""
+    import numpy as np
+
+    from edge_agent.sources.opencv import cv2
+
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if pixels is None else np.asarray(pixels, np.uint8)

@@ -6,8 +6,9 @@ from service.admissions.census_import import ImportReport, RowReport, RowStatus,
 from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.delimited import Issue, Line, Table, read_table
 from service.admissions.errors import StayConflict, TableUnreadable
+from service.admissions.event_log import surviving_number
 from service.admissions.excuses import cancel_leave, cancel_off_ward, end_leave, grant_leave, record_off_ward
-from service.admissions.hl7_intake import answerer, take_hl7
+from service.admissions.hl7_intake import answerer, refuser, take_hl7
 from service.admissions.local_time import parse_local_instant
 from service.admissions.messages import (
     Wanted,
@@ -129,10 +130,12 @@ __all__ = [
     "readable",
     "record_off_ward",
     "record_vital_status",
+    "refuser",
     "replay_message",
     "replay_messages",
     "serve_until",
     "show_message",
+    "surviving_number",
     "take_hl7",
     "transfer_admission",
     "vital_status_of",

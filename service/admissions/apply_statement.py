@@ -18,6 +18,7 @@ from service.admissions.event_log import (
     received,
     surviving_number,
 )
+from service.admissions.repository import patients_by_no
 from service.admissions.settle import patient_with, settle
 from service.admissions.statements import BedSaid, MergeSaid, Statement, StaySaid, VitalSaid
 from service.admissions.stay_state import StayState
@@ -29,9 +30,12 @@ from service.admissions.tables import (
     Patient,
     PatientMerge,
 )
-from service.admissions.vital_status import notices_of, record_vital_status
+from service.admissions.vital_status import keep_alive_said, record_vital_status
 from service.facilities import Facility, bed_by_id
 from service.kit.errors import InvalidInput
+from service.platform.jobs import enqueue
+
+_VITAL_SOURCE = "hospital"
 
 
 def apply_statement(
@@ -86,6 +90,22 @@ def _merge(session: Session, facility: Facility, statement: Statement, message: 
             continue
         for admission in stays:
             settle(session, facility, admission.admission_no, (), now)
+        _follow_person(session, facility, _everyone(session, facility, pair), now)
+
+
+def _follow_person(session: Session, facility: Facility, numbers: frozenset[str], now: datetime) -> None:
+    """Asks for everything that rooms above keep about numbers that are now another's to follow the person."""
+    known = patients_by_no(session, facility.id, numbers)
+    for number, prior in sorted(known.items()):
+        surviving = known.get(surviving_number(session, facility.id, number))
+        if surviving is not None and surviving.id != prior.id:
+            payload = {
+                "facility_id": facility.id,
+                "prior_patient_id": prior.id,
+                "surviving_patient_id": surviving.id,
+            }
+            key = f"patient.merged:{prior.id}:{surviving.id}"
+            enqueue(session, "patient.merged", payload, now=now, dedupe_key=key)
 
 
 def _log_merge(
@@ -169,8 +189,9 @@ def _apply_vital(
     patient = session.exec(query).first()
     if patient is None:
         return []
-    if not vital.deceased and not notices_of(session, [patient.id]):
-        # "Alive" comes with every message; it is news only about somebody of whom the contrary was said.
+    if not vital.deceased and keep_alive_said(
+        session, patient, _VITAL_SOURCE, min(statement.stated_at, now), message.sender, message.id, now
+    ):
         return []
     if vital.deceased and vital.died_at is None and vital.died_on is None:
         return ["the patient is said to be dead without a date: nothing is concluded from it"]
@@ -182,7 +203,7 @@ def _apply_vital(
             session,
             facility.id,
             patient.id,
-            source="hospital",
+            source=_VITAL_SOURCE,
             status="died" if vital.deceased else "alive",
             noticed_at=min(statement.stated_at, now),
             identifiers=identifiers,

@@ -158,6 +158,24 @@ def answerer(context: Context, facility_code: str, actor: Actor) -> Callable[[by
     return answer
 
 
+def refuser(context: Context, facility_code: str, max_frame: int) -> Callable[[bytes], bytes]:
+    """Answers the beginning of a message of more than `max_frame` bytes: AR, because it will be too large again. The
+    message is not kept."""
+
+    def refuse(beginning: bytes) -> bytes:
+        error = MessageRefused.at(
+            "",
+            f"the message is larger than {max_frame} bytes",
+            "split it, or let the operator raise --max-frame",
+            f"消息超过 {max_frame} 字节",
+            "请拆分消息，或由运维调高 --max-frame",
+            code=207,
+        )
+        return refused(_header_only(beginning.partition(b"\r")[0]), facility_code, error, context.clock.now())
+
+    return refuse
+
+
 def _header_only(data: bytes) -> Message | None:
     try:
         return read_message(data)

@@ -1,6 +1,7 @@
 """MLLP (HL7 Minimal Lower Layer Protocol): frames of messages over TCP, each answered in turn.
 
 A frame is 0x0B, the message, 0x1C 0x0D. A connection that sends anything else, or too much, is closed; others go on.
+Whoever sends too much is told so first: a sender without an answer would send the same message for ever.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ refused_connections_total = metrics.counter(
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Answerer = Callable[[bytes], bytes]
 """Takes a message and returns its answer; called in a thread, one at a time for each connection."""
+_DISCARD_FRAMES = 16
+"""So many times the largest frame is read and thrown away after a refusal, that the sender may come to read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class MllpServer:
 
     options: ListenOptions
     answer: Answerer
+    refuse: Answerer | None = None
+    """Given the beginning of a frame that is too large: the answer before the line closes. None: no answer."""
     _server: asyncio.Server | None = None
     _open: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -140,6 +145,7 @@ class MllpServer:
         except asyncio.LimitOverrunError:
             _log.warning("an MLLP frame was too large", extra={"limit": self.options.max_frame})
             refused_connections_total.labels("too_large").inc()
+            await self._tell_too_large(reader, writer)
         finally:
             connections.dec()
             self._open.discard(task)
@@ -171,6 +177,25 @@ class MllpServer:
             reply = await asyncio.to_thread(self.answer, frame[: -len(_END)])
             writer.write(_START + reply + _END)
             await asyncio.wait_for(writer.drain(), self.options.frame_seconds)
+
+    async def _tell_too_large(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers a frame that is too large. What still comes of it is read: closing a line with bytes unread resets
+        it, and the answer would be lost on the way."""
+        if self.refuse is None:
+            return
+        try:
+            async with asyncio.timeout(self.options.frame_seconds):
+                beginning = await reader.read(self.options.max_frame)
+                writer.write(_START + await asyncio.to_thread(self.refuse, beginning) + _END)
+                await writer.drain()
+                tail, left = beginning[-1:], _DISCARD_FRAMES * self.options.max_frame
+                while left > 0:
+                    more = await reader.read(65536)
+                    if not more or _END in tail + more:
+                        return
+                    tail, left = more[-1:], left - len(more)
+        except (ConnectionError, ssl.SSLError, TimeoutError) as error:
+            _log.info("an MLLP connection ended", extra={"reason": type(error).__name__})
 
     async def _next_byte(self, reader: asyncio.StreamReader) -> bytes:
         """The next byte, or nothing: the other side has closed, is silent for too long, or we are to stop."""

@@ -116,6 +116,37 @@ def record_vital_status(
     return row
 
 
+def keep_alive_said(
+    session: Session, patient: Patient, source: str, noticed_at: datetime, actor: str, reference: str, now: datetime
+) -> bool:
+    """Remembers when `source` last said that the patient lives, while nobody says the contrary; false when somebody
+    does, and the notice is news that must be recorded as such.
+
+    "Alive" comes with every message, so that one row a patient moves on with it. It is needed when the message that
+    said "dead" before it arrives after it.
+    """
+    known = notices_of(session, [patient.id])
+    if any(row.status == "died" for row in known):
+        return False
+    row = next((row for row in known if row.source == source), None)
+    if row is None:
+        row = VitalNotice(
+            facility_id=patient.facility_id,
+            patient_id=patient.id,
+            source=source,
+            status="alive",
+            reference=reference[:200],
+            noticed_at=utc(noticed_at),
+            recorded_by=actor,
+            recorded_at=now,
+        )
+    elif utc(noticed_at) > row.noticed_at:
+        row.noticed_at, row.reference, row.recorded_at = utc(noticed_at), reference[:200], now
+    session.add(row)
+    session.flush()
+    return True
+
+
 def vital_status_of(
     session: Session, patient_ids: Collection[str], *, noticed_by: datetime | None = None
 ) -> VitalStatus:

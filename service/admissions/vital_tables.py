@@ -14,7 +14,8 @@ from service.platform.database import UtcDateTime
 
 class VitalNotice(SQLModel, table=True):
     """One notice of one source. `status`: died | alive (a correction). Nothing is overwritten: the latest notice of a
-    source, by `noticed_at`, is what the source says now.
+    source, by `noticed_at`, is what the source says now. Only an `alive` that contradicts nobody moves on with each
+    message that repeats it.
 
     `counts_from`: the instant from which a service is after the death; of a date-only death the next local midnight.
     `agreeing`, `differing`: which identifiers of the notice meet the patient's own record, by name and never by value.

@@ -25,6 +25,7 @@ from service.admissions import (
     mutual_tls,
     networks,
     readable,
+    refuser,
     replay_messages,
     serve_until,
     show_message,
@@ -97,7 +98,11 @@ async def _listen(context: Context, facility: str, options: ListenOptions) -> No
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    server = MllpServer(options, answerer(context, facility, replace(SYSTEM, name="adt-listen")))
+    server = MllpServer(
+        options,
+        answerer(context, facility, replace(SYSTEM, name="adt-listen")),
+        refuser(context, facility, options.max_frame),
+    )
     waiting = asyncio.ensure_future(stopped.wait())
     serving = asyncio.ensure_future(serve_until(server, waiting))
     while not server.is_listening and not serving.done():

@@ -19,10 +19,13 @@ from service.admissions import (
     admission_record,
     charges_of,
     corrections_of,
+    notices_of,
     orders_of,
     replay_message,
     take_hl7,
+    vital_status_of,
 )
+from service.admissions.vital_status import ALIVE
 from service.facilities import Facility
 from service.facilities.tables import Bed
 from service.kit.intervals import Interval
@@ -441,14 +444,40 @@ def test_orders_and_charges_find_their_stay_though_they_come_first(context: Cont
 
 
 def test_a_death_reaches_the_register_only_with_two_identifiers(context: Context, hospital: Hospital) -> None:
-    from service.admissions import vital_status_of
-
     dead = adt("A03", at=EPOCH + 30 * HOUR)
     dead = dead.replace("|19500131|F", "|19500131|F" + "|" * 21 + stamp(EPOCH + 29 * HOUR) + "|Y")
     hospital.taken(adt("A01", at=EPOCH, place="N1^^01"), dead)
     with context.database.reading() as session:
         status = vital_status_of(session, [hospital.record().patient_id])
     assert status.dead_from == EPOCH + 29 * HOUR
+
+
+def vital(message: str, died: datetime | None) -> str:
+    """The message with PID-29 and PID-30: dead at `died`, or plainly alive."""
+    said = f"{stamp(died)}|Y" if died else "|N"
+    return message.replace("|19500131|F", "|19500131|F" + "|" * 21 + said)
+
+
+def test_a_withdrawn_death_is_withdrawn_in_whatever_order_it_is_said(context: Context, hospital: Hospital) -> None:
+    died = EPOCH + 3 * HOUR
+    wrong = vital(adt("A08", at=EPOCH, said=EPOCH + 4 * HOUR, control="wrong"), died)
+    mended = vital(adt("A08", at=EPOCH, said=EPOCH + 5 * HOUR, control="mended"), None)
+    true = vital(adt("A08", at=EPOCH, said=EPOCH + 9 * HOUR, control="true"), died + 5 * HOUR)
+    living = [
+        vital(adt("A08", at=EPOCH, said=EPOCH + h * HOUR, control=f"alive-{h}", visit="V1"), None) for h in (1, 2)
+    ]
+    for number, order in enumerate(([wrong, mended], [mended, wrong], [mended, *living, wrong])):
+        visit, person = f"|V{number}", f"|P{number}^"
+        hospital.taken(adt("A01", at=EPOCH, place=f"N1^^0{number + 1}", visit=f"V{number}", patient=f"P{number}"))
+        sent = [one.replace("|V1", visit).replace("|P1^", person) for one in order]
+        hospital.taken(*(one.replace("alive", f"a{number}").replace("|wrong|", f"|w{number}|") for one in sent))
+        with context.database.reading() as session:
+            patient = admission_by_no(session, hospital.facility_id, f"V{number}").patient_id
+            assert vital_status_of(session, [patient]) == ALIVE, order
+            assert len(notices_of(session, [patient])) == 2, "one that says dead, one that says alive"
+        hospital.taken(true.replace("|V1", visit).replace("|P1^", person).replace("|true|", f"|t{number}|"))
+        with context.database.reading() as session:
+            assert vital_status_of(session, [patient]).dead_from == died + 5 * HOUR
 
 
 def test_no_message_of_another_facility_is_touched(context: Context, hospital: Hospital) -> None:

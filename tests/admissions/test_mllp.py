@@ -24,6 +24,7 @@ from service.admissions import (
     answerer,
     mutual_tls,
     networks,
+    refuser,
 )
 from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
@@ -105,6 +106,35 @@ def test_hostile_lines_are_closed_and_the_others_go_on() -> None:
         assert await exchange(server.port, [b"MSH|x"]) == [b"ACK:MSH|x"]
 
     serving(OPTIONS, play)
+
+
+def test_a_frame_that_is_too_large_is_told_so_before_the_line_closes(context: Context) -> None:
+    with context.database.transaction() as session:
+        place = create_facility(session)
+    head = b"MSH|^~\\&|HIS|HOSPITAL|WARDWATCH|X|20260301080000+0800||ADT^A01^ADT_A01|big-7|P|2.5.1\r"
+
+    async def run() -> None:
+        refuse = refuser(context, place.code, OPTIONS.max_frame)
+        server = MllpServer(OPTIONS, echo, refuse)
+        await server.start()
+        try:
+            # Nothing of it stays unread, or the answer would be lost with the connection.
+            for end in (b"\x1c\x0d", b""):
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+                writer.write(b"\x0b" + head + b"NTE|" + b"A" * 800_000 + end)
+                await writer.drain()
+                got = await asyncio.wait_for(reader.readuntil(b"\x1c\x0d"), 10)
+                assert b"\rMSA|AR|big-7|" in got
+                assert b"larger than 65536 bytes" in got
+                assert await asyncio.wait_for(reader.read(), 10) == b""
+                writer.close()
+            nameless = await closed_after(server.port, b"\x0b" + b"A" * 200_000 + b"\x1c\x0d")
+            assert b"\rMSA|AR||" in nameless
+            assert await exchange(server.port, [b"MSH|x"]) == [b"ACK:MSH|x"]
+        finally:
+            await server.stop(seconds=5)
+
+    asyncio.run(run())
 
 
 def test_a_frame_in_crumbs_and_two_frames_in_one_bite() -> None:
