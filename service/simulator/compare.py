@@ -11,11 +11,11 @@ from service.kit.statistics import Rate
 from service.simulator.scenario import Scenario
 from service.simulator.truth import (
     ACCEPTED,
+    ACCUSABLE,
     ACCUSING,
     BedTruth,
     CheckTruth,
     ExpectedFinding,
-    Presence,
     expected_findings,
 )
 
@@ -118,7 +118,7 @@ def _check_confusion(
         state = states.pop((truth.admission_no, truth.due_at), MISSING)
         counts[truth.presence.value, state] += 1
         right += state in ACCEPTED[truth.presence]
-        if state in ACCUSING and truth.presence not in (Presence.ABSENT, Presence.IMPOSTOR):
+        if state in ACCUSING and truth.presence not in ACCUSABLE:
             accused.append(truth)
     for state in states.values():
         counts[MISSING, state] += 1

@@ -25,6 +25,8 @@ class Presence(StrEnum):
     OFF_WARD = "off_ward"
     IN_GRACE = "in_grace"
     UNOBSERVED = "unobserved"
+    UNOBSERVED_ABSENT = "unobserved_absent"
+    UNOBSERVED_IMPOSTOR = "unobserved_impostor"
 
 
 ACCEPTED: dict[Presence, frozenset[str]] = {
@@ -34,9 +36,15 @@ ACCEPTED: dict[Presence, frozenset[str]] = {
     Presence.ON_LEAVE: frozenset({"on_leave"}),
     Presence.OFF_WARD: frozenset({"off_ward"}),
     Presence.IN_GRACE: frozenset({"in_grace"}),
-    Presence.UNOBSERVED: frozenset({"unobserved"}),
+    Presence.UNOBSERVED: frozenset({"unobserved", "present_alternative"}),
+    Presence.UNOBSERVED_ABSENT: frozenset({"unobserved", "absent_confirmed"}),
+    Presence.UNOBSERVED_IMPOSTOR: frozenset({"unobserved"}),
 }
-"""The outcomes that are right. A bed seen empty is right for somebody absent whom nobody was sent to look for."""
+"""The outcomes that are right. A bed seen empty is right for somebody absent whom nobody was sent to look for. A bed
+that is blind at a check is checked by hand: people find whom the camera could not see, or find nobody."""
+
+ACCUSABLE = frozenset({Presence.ABSENT, Presence.IMPOSTOR, Presence.UNOBSERVED_ABSENT, Presence.UNOBSERVED_IMPOSTOR})
+"""The truths beside which an accusing outcome is not a false accusation."""
 
 ACCUSING = frozenset({"absent_confirmed", "impostor_suspected"})
 """Outcomes that count against a patient."""
@@ -111,13 +119,12 @@ def _presence(scenario: Scenario, story: PatientStory, check: Check) -> Presence
         return excused
     if check.due_at - story.admitted_at < GRACE.get(story.category, _GRACE):
         return Presence.IN_GRACE
-    if not _seen(scenario, story, check.span):
-        return Presence.UNOBSERVED
+    seen = _seen(scenario, story, check.span)
     if always(scenario, story, check.span, frozenset({Whereabouts.AWAY})):
-        return Presence.ABSENT
+        return Presence.ABSENT if seen else Presence.UNOBSERVED_ABSENT
     if always(scenario, story, check.span, frozenset({Whereabouts.REPLACED})):
-        return Presence.IMPOSTOR
-    return Presence.PRESENT
+        return Presence.IMPOSTOR if seen else Presence.UNOBSERVED_IMPOSTOR
+    return Presence.PRESENT if seen else Presence.UNOBSERVED
 
 
 def _excused(story: PatientStory, span: Interval) -> Presence | None:

@@ -37,6 +37,8 @@ def test_a_night_in_one_room_comes_out_as_the_scenario_says(tmp_path: Path) -> N
     assert result["problems"] == []
     assert [(found["admission_no"], found["rule"]) for found in result["findings"]] == [("B3", "phantom_admission")]
     assert result["presence"] == EXPECTED_PRESENCE
+    assert result["pharmacies"]["holds"] is True
+    assert len(result["pharmacies"]["visits"]) > 0
     assert result["late"] > 0  # the network was cut, and what was taken meanwhile came afterwards
 
 
