@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session
 
-from service import access, occupancy, pharmacy, screening, sightings
+from service import access, enrolment, occupancy, pharmacy, screening, sightings
 from service.contracts import RollCallOut
 from service.facilities import facilities_readable
 from service.platform.context import Context
 from service.platform.jobs import Handler, enqueue
 
 # What is due every hour, and at `wardwatch purge`.
-HOUSEKEEPING = ("frames.purge", "handheld.purge", "access.purge", "heartbeats.purge")
+HOUSEKEEPING = ("frames.purge", "handheld.purge", "access.purge", "heartbeats.purge", "enrolment.expire")
 
 _TICK_SECONDS = 30.0
 _TICKS_AN_HOUR = 120
@@ -31,6 +33,7 @@ def handlers() -> dict[str, Handler]:
         "sightings.judge": sightings.judge_job,
         "presence.dirty": occupancy.dirty_job,
         "presence.advance": occupancy.advance_job,
+        "patient.merged": patient_merged_job,
         "admission.opened": occupancy.admission_opened_job,
         "handheld.purge": occupancy.purge_handheld_job,
         "purchases.lapse": pharmacy.lapse_job,
@@ -39,7 +42,29 @@ def handlers() -> dict[str, Handler]:
         "frames.purge": sightings.purge_job,
         "access.purge": access.purge_job,
         "heartbeats.purge": sightings.purge_heartbeats_job,
+        "enrolment.expire": expire_templates_job,
     }
+
+
+def patient_merged_job(context: Context, payload: dict[str, Any]) -> None:
+    """Job `patient.merged` {facility_id, prior_patient_id, surviving_patient_id}: references and readings follow."""
+    prior, surviving = payload.get("prior_patient_id"), payload.get("surviving_patient_id")
+    if not prior or not surviving:
+        return
+    with context.database.transaction() as session:
+        if enrolment.carry_over(session, context.keys, str(prior), str(surviving), context.clock.now()):
+            sightings.rename_patient(session, str(payload["facility_id"]), str(prior), str(surviving))
+
+
+def expire_templates_job(context: Context, _payload: dict[str, Any]) -> None:
+    """Job `enrolment.expire`: templates of patients who left long ago are wiped, unless still needed."""
+    enrolment.expire_templates(context, _still_needed)
+
+
+def _still_needed(session: Session, facility_id: str, patient_ids: Collection[str]) -> frozenset[str]:
+    """Patients about whom a finding stands, or whom a picture shows that may be read again."""
+    pictured = sightings.patients_in_kept_pictures(session, facility_id, patient_ids)
+    return pictured | screening.patients_with_findings(session, facility_id, patient_ids)
 
 
 def open_roll_calls(session: Session, ward_id: str, at: datetime) -> tuple[RollCallOut, ...]:

@@ -148,6 +148,7 @@ def _build(session: Session) -> World:
             "snapshot_id": ids["snapshot"],
             "reading_id": ids["reading"],
             "check_id": ids["directed"],
+            "look_id": rows["reverification"].look_id,
             "finding_id": ids["finding"],
             "roll_call_id": ids["roll_call"],
             "draw_id": ids["draw"],

@@ -88,9 +88,12 @@ def demo(
             studio_setup(scenario, story, pictures), address, made.credentials, folder / "cameras", quiet=as_json
         )
         results = results_of(story, report, address, made.credentials, language, SAMPLE_PICTURES)
-        show(results, report, language, as_json=as_json)
-        bought = play_pharmacies(shops, address, tills, settings.pack_folder(), quiet=as_json)
         if not as_json:
+            show(results, report, language, as_json=False)
+        bought = play_pharmacies(shops, address, tills, settings.pack_folder(), quiet=as_json)
+        if as_json:
+            show(results, report, language, as_json=True, more={"pharmacies": bought.to_json()})
+        else:
             show_pharmacies(bought)
         if not leave:
             _stay(server, address, made, story, console)

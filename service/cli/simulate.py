@@ -191,10 +191,13 @@ def results_of(
         api.close()
 
 
-def show(results: Results, report: RunReport, language: str, *, as_json: bool) -> None:
-    """Prints the results."""
+def show(
+    results: Results, report: RunReport, language: str, *, as_json: bool, more: Mapping[str, Any] | None = None
+) -> None:
+    """Prints the results. `more`: further parts of the JSON document."""
     if as_json:
-        Console(soft_wrap=True, highlight=False, markup=False).print(json.dumps(_document(results, report)))
+        document = _document(results, report) | dict(more or {})
+        Console(soft_wrap=True, highlight=False, markup=False).print(json.dumps(document))
         return
     console = _console()
     console.print(results_printout(results, language))

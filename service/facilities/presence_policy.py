@@ -50,6 +50,9 @@ class PresencePolicy:
     is to be answered. `hand_check_blind`: a bed that no camera saw at a check is checked by hand. `reverify_share` of
     hand-held finds is looked at again by a second person, and so is each find beyond `reverify_streak` in a row by one
     person. `handheld_code`: how long a hand-held code is good. `target`: of the in-bed rate; None: the facility's.
+
+    `self_pay_known`: whether patients who pay for themselves are in the hospital's messages too. Where they are not,
+    somebody in a bed that nobody is admitted to may be one of them, and is no suspicion.
     """
 
     version: str = "1"
@@ -85,6 +88,7 @@ class PresencePolicy:
     reverify_streak: int = 2
     handheld_code: timedelta = timedelta(minutes=3)
     target: float | None = None
+    self_pay_known: bool = True
 
     def grace_of(self, category: str) -> timedelta:
         """How long after admission nobody is expected in the bed yet."""
@@ -137,6 +141,7 @@ class _Overrides(BaseModel):
     reverify_streak: int | None = Field(default=None, ge=1, le=20)
     handheld_code_minutes: float | None = Field(default=None, ge=1, le=15)
     target: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    self_pay_known: bool | None = None
 
 
 def policy_of(overrides: Mapping[str, Any], *, base_version: str = DEFAULT_POLICY.version) -> PresencePolicy:

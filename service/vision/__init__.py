@@ -4,6 +4,7 @@ room knows no patient, no bed's owner, no HTTP and no SQL.
 Every function may be called from several threads with the same `Pack`; results do not depend on the number of threads.
 """
 
+from service.vision.aim import AimAdvice, AimedBed, aim
 from service.vision.analyse import analyse_frame
 from service.vision.blur import blur_faces, encode_jpeg
 from service.vision.decode import Frame, ImageFormat, ImageInfo, ImageLimits, decode, probe
@@ -20,6 +21,7 @@ from service.vision.errors import (
     ProviderMissing,
     TooManyPixels,
 )
+from service.vision.labels import read_codes
 from service.vision.pack import Pack, load_pack
 from service.vision.quality import FaceQuality, QualityReason
 from service.vision.reading import (
@@ -45,6 +47,8 @@ from service.vision.unchanged import (
 )
 
 __all__ = [
+    "AimAdvice",
+    "AimedBed",
     "Anchor",
     "AnchorUnreadable",
     "BedReading",
@@ -75,6 +79,7 @@ __all__ = [
     "UnobservedCause",
     "ViewCheck",
     "Zone",
+    "aim",
     "analyse_frame",
     "assess_portrait",
     "blur_faces",
@@ -85,6 +90,7 @@ __all__ = [
     "make_anchor",
     "probe",
     "question_of",
+    "read_codes",
     "reuse",
     "slot_of",
 ]

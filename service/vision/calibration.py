@@ -124,6 +124,19 @@ def read_calibration(folder: Path, pack_hash: str) -> Calibration | None:
     return found
 
 
+def drop_other_calibration(folder: Path, pack_hash: str) -> bool:
+    """Removes a calibration that was made with another pack than this one, or cannot be read; whether there was one.
+
+    It would stop the pack from being opened. For whoever has put new models into the folder.
+    """
+    try:
+        read_calibration(folder, pack_hash)
+    except PackUnusable:
+        (folder / CALIBRATION).unlink(missing_ok=True)
+        return True
+    return False
+
+
 def write_calibration(folder: Path, calibration: Calibration) -> Path:
     """Writes the file beside the manifest, as a whole or not at all."""
     path = folder / CALIBRATION

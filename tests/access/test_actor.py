@@ -18,20 +18,22 @@ def token(*scopes: Permission) -> Actor:
     return Actor(kind="token", id="2", name="box-7", scopes=frozenset(scopes), facility_id=HERE)
 
 
+READS = {"facility:read", "occupancy:read", "directed:read", "findings:read", "purchases:read"}
+
+
 @pytest.mark.parametrize(
     ("role", "permissions"),
     [
-        (Role.VIEWER, {"facility:read", "occupancy:read", "directed:read", "findings:read"}),
+        (Role.VIEWER, READS),
         (
             Role.WARD_STAFF,
-            {"facility:read", "occupancy:read", "directed:read", "findings:read"}
-            | {"directed:answer", "enrolments:write", "frames:read"},
+            READS
+            | {"directed:answer", "enrolments:write", "frames:read"}
+            | {"registers:write", "purchases:sell", "purchases:review"},
         ),
-        (
-            Role.INSPECTOR,
-            {"facility:read", "occupancy:read", "directed:read", "findings:read", "frames:read", "directed:answer"},
-        ),
-        (Role.ADMIN, {permission.value for permission in Permission} - {"snapshots:post"}),
+        (Role.INSPECTOR, READS | {"frames:read", "directed:answer", "rollcalls:start", "purchases:review"}),
+        # What devices prove, no person may claim: neither a picture nor a buyer at the counter.
+        (Role.ADMIN, {permission.value for permission in Permission} - {"snapshots:post", "purchases:verify"}),
     ],
 )
 def test_a_role_may_exactly_this(role: Role, permissions: set[str]) -> None:

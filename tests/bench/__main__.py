@@ -25,6 +25,7 @@ from tests.bench import (
     bench_kiosk,
     bench_memory,
     bench_occupancy,
+    bench_pharmacy,
     bench_screening,
     bench_unchanged,
     bench_vision,
@@ -43,6 +44,7 @@ def main() -> None:
     topics: dict[str, Callable[[], list[Line]]] = {
         "edge": bench_edge.rows,
         "kiosk": bench_kiosk.rows,
+        "pharmacy": bench_pharmacy.rows,
         "vision": lambda: bench_vision.rows(arguments.scrfd),
         "unchanged": bench_unchanged.rows,
         "screening": bench_screening.rows,

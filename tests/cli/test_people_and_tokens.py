@@ -14,6 +14,7 @@ from sqlalchemy import text
 from service.cli import main
 from service.platform.context import Context
 from service.platform.settings import Settings, get_settings
+from service.worker import HOUSEKEEPING
 from tests.builders import bearer, create_camera, create_facility, create_ward
 
 
@@ -137,4 +138,5 @@ def test_migrate_brings_up_to_date_and_checks(command: Command, settings: Settin
 
 
 def test_purge_does_what_the_server_does_every_hour(command: Command) -> None:
-    assert json.loads(command("purge", "--json")) == {"purged": ["frames.purge", "access.purge"]}
+    assert json.loads(command("purge", "--json")) == {"purged": list(HOUSEKEEPING)}
+    assert {"frames.purge", "access.purge", "heartbeats.purge"} <= set(HOUSEKEEPING)

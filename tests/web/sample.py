@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+from service.sightings import BlindSpan
 from service.web.charts.rate import RatePoint, draw_rate
 from service.web.charts.strip import Span, draw_strip
+from service.web.pages.cameras import ALARM_SIGNS, AlarmTag, CameraRow
 from service.web.views import (
     BedCard,
     Board,
@@ -356,3 +359,23 @@ def facility(*, findings: int | None = 3) -> FacilitySummary:
             ),
         ),
     )
+
+
+def cameras() -> dict[str, Any]:
+    """A page of three cameras: with every alarm, without any, and one that was never heard."""
+    tags = tuple(AlarmTag(code, sign) for code, sign in ALARM_SIGNS.items())
+    hour = timedelta(hours=1)
+    spans = (BlindSpan(NOW - hour, NOW, "silent"), BlindSpan(NOW - 3 * hour, NOW - 2 * hour, "covered"))
+    return {
+        "at": NOW,
+        "zone": ZONE,
+        "facility_name": "North",
+        "facilities": (Choice("north", "North", True), Choice("south", "South", False)),
+        "cameras": (
+            CameraRow("c1", "Ward 1", tags, NOW - hour, NOW, -12.3, 4, 2, 81.0, 7, 2 * hour, spans, 3),
+            CameraRow("c2", "Ward 1", (), NOW, NOW, 0.0, 0, 0, None, 120, timedelta(), (), 0),
+            CameraRow("c3", "Ward 2", tags[:1], None, None, None, None, None, None, 0, 3 * hour, spans[:1], 0),
+        ),
+        "alarmed": 2,
+        "legend": tags,
+    }

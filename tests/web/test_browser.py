@@ -17,6 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from sqlmodel import select
 
 from service.ledger.tables import LedgerEntry
+from service.occupancy.tables import DirectedCheck
 from tests.builders import PASSWORD
 from tests.web.browser import (
     CHROMIUM,
@@ -96,6 +97,22 @@ def test_no_page_makes_the_console_complain(chromium: Chrome, origin: str, scene
     for address in pages(chromium, origin, scene)[:-1]:
         chromium.get(address)
         assert complaints(chromium) == [], address
+
+
+def test_the_pages_on_which_people_are_asked(chromium: Chrome, origin: str, scene: Scene) -> None:
+    """Each opened once: a quiet console, nothing sideways on a phone, readable text."""
+    with scene.context.database.reading() as session:
+        query = select(DirectedCheck.id).where(DirectedCheck.facility_id == scene.facility.id)
+        check = session.exec(query.limit(1)).one()
+    paths = ("/directed-checks?view=all", f"/directed-checks/{check}", f"/hand-held/{check}", "/roll-calls")
+    for path in (*paths, "/pharmacy", "/pharmacy/queue", "/pharmacy/purchases"):
+        chromium.get(f"{origin}{path}")
+        assert complaints(chromium) == [], path
+        assert len(chromium.find_elements(By.TAG_NAME, "h1")) == 1, path
+        assert chromium.execute_script(LOW_CONTRAST) == [], path
+        look_like(chromium, width=390, phone=True)
+        assert sideways(chromium) <= 0, path
+        look_like(chromium, width=1440)
 
 
 def test_text_is_readable_in_both_themes(chromium: Chrome, origin: str, scene: Scene) -> None:

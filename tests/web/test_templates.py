@@ -12,7 +12,7 @@ import pytest
 
 from service.platform.problems import Problem
 from service.web.render import Reader, draw
-from tests.web import sample
+from tests.web import asked_pages, sample
 
 PAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "login": ("login.html", {"failure": "no", "next_path": "/", "username": "li.na"}),
@@ -22,6 +22,8 @@ PAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "overview-empty": ("overview.html", {"facilities": []}),
     "board": ("board.html", {"board": sample.board(), "zone": sample.ZONE}),
     "board-at": ("board.html", {"board": sample.board(follows=False), "zone": sample.ZONE}),
+    "cameras": ("cameras.html", sample.cameras()),
+    "cameras-none": ("cameras.html", {**sample.cameras(), "cameras": ()}),
     "report": ("report.html", {"report": sample.report(), "zone": sample.ZONE}),
     "findings": (
         "findings.html",
@@ -42,6 +44,20 @@ PAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "finding-live": ("finding.html", {"finding": sample.finding(shadow=False), "zone": sample.ZONE}),
     "finding-withdrawn": ("finding.html", {"finding": sample.finding(state="withdrawn"), "zone": sample.ZONE}),
     "story": ("story.html", {"story": sample.story(), "zone": sample.ZONE}),
+    "directed": ("directed_checks.html", asked_pages.QUEUE),
+    "directed-none": ("directed_checks.html", {**asked_pages.QUEUE, "lines": ()}),
+    "directed-one": ("directed_check.html", asked_pages.ONE),
+    "directed-forbidden": ("directed_check.html", {**asked_pages.ONE, "may_open_pictures": False, "may_answer": False}),
+    "hand-held": ("hand_held.html", asked_pages.HAND_HELD),
+    "roll-calls": ("roll_calls.html", asked_pages.CALLS),
+    "roll-calls-none": ("roll_calls.html", {**asked_pages.CALLS, "calls": (), "draws": (), "may_start": False}),
+    "roll-call": ("roll_call.html", asked_pages.CALL),
+    "pharmacy-none": (
+        "pharmacy_delegations.html",
+        {"lines": (), "patient_no": "", "may_decide": False, "facilities": (), "relations": (), "documents": ()},
+    ),
+    "pharmacy-queue-none": ("pharmacy_queue.html", {"waiting": (), "closed": (), "facilities": ()}),
+    "pharmacy-purchases-none": ("pharmacy_purchases.html", {"lines": (), "facilities": (), "verdict": ""}),
 }
 VOID = {"meta", "link", "input", "img", "br", "hr"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.vision.calibration import drop_other_calibration
 from service.vision.packs.checking import VerifiedPack, verify_pack
 from service.vision.packs.errors import PackMissing, WrongHash
 from service.vision.packs.files import require_hash, write_durably
@@ -57,7 +58,10 @@ def fetch_default(
                 write_durably(staged / name, text)
             move_in([part.file for part in wanted.parts] + list(words), staged, folder)
         progress("prepare", len(wanted.parts), len(wanted.parts))
-        return FetchedPack(folder, verify_pack(folder, progress), already_there=False)
+        verified = verify_pack(folder, progress)
+        # A threshold measured here holds for the same models only.
+        drop_other_calibration(folder, verified.pack_hash)
+        return FetchedPack(folder, verified, already_there=False)
 
 
 def prepare_part(part: PartRecipe, sources: list[bytes]) -> bytes:

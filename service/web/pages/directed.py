@@ -10,11 +10,21 @@ from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
+from service import ledger
 from service.access import Actor, FormGuard, Permission, allow
 from service.admissions import admission_record
 from service.facilities import Facility, bed_by_id, facility_by_id
 from service.kit.errors import NotFound
-from service.occupancy import Answer, DirectedCheck, LookMethod, LookResult, add_look, requests_with_state
+from service.occupancy import (
+    Answer,
+    DirectedCheck,
+    LookMethod,
+    LookResult,
+    add_look,
+    handheld_picture,
+    handhelds_of,
+    requests_with_state,
+)
 from service.occupancy import Request as Asked
 from service.occupancy import directed_checks as requests_of
 from service.occupancy.excuse import TapKind, tap
@@ -97,6 +107,8 @@ def show_check(check_id: Id, request: Request, actor: Reader, session: ReadSessi
         facility_code=place.code,
         facility_name=facility_name(place, reader.language),
         line=_line(session, item, Places.of(session, place, reader.language)),
+        pictures=handhelds_of(session, row.id),
+        may_open_pictures=actor.may(Permission.FRAMES_READ, place.id),
         may_answer=actor.kind == "user" and actor.may(Permission.DIRECTED_ANSWER, place.id),
         results=tuple(result.value for result in LookResult),
         methods=tuple(method.value for method in LookMethod if method is not LookMethod.HANDHELD),
@@ -141,6 +153,33 @@ def show_hand_held(
         minutes=max(1, round((challenge.expires_at - challenge.issued_at).total_seconds() / 60)),
         ways=tuple(way.value for way in IdentifiedBy),
     )
+
+
+@router.get("/directed-checks/{check_id}/looks/{look_id}.jpg")
+def show_hand_held_picture(
+    check_id: Id,
+    look_id: Id,
+    actor: Annotated[Actor, allow(Permission.FRAMES_READ)],
+    session: ReadSession,
+    context: ContextDep,
+) -> Response:
+    """The picture behind a hand-held look. Whoever opens it is noted in the ledger before it is sent."""
+    row, place = _readable(session, actor, Permission.FRAMES_READ, check_id)
+    picture = handheld_picture(context, row, look_id)
+    session.rollback()
+    with context.database.transaction() as noting:
+        ledger.append(
+            noting,
+            clock_now=context.clock.now(),
+            kind="audit",
+            actor=actor.label,
+            action="frame.viewed",
+            object_kind="directed_look",
+            object_id=look_id,
+            facility_id=place.id,
+            details={"directed_check": row.id},
+        )
+    return Response(picture, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
 @router.post("/hand-held/{check_id}", dependencies=[FormGuard])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import RedirectResponse, Response
@@ -23,6 +24,7 @@ from service.pharmacy import (
     standing_now,
 )
 from service.platform.http import ContextDep, ReadSession, WriteSession
+from service.web.delegation_form import DOCUMENTS, RELATIONS, DelegationForm, enter
 from service.web.pharmacy_seen import delegation_lines, purchase_lines, review_lines
 from service.web.places import facility_choices
 from service.web.render import page, reader_of
@@ -104,6 +106,7 @@ def show_delegations(
     request: Request, actor: Reader, session: ReadSession, context: ContextDep, patient_no: str = ""
 ) -> Response:
     """The register: who may buy for whom, and what waits for a person."""
+    reader = reader_of(request, actor)
     found = delegations_readable(session, actor, patient_no=patient_no or None)
     places = {place.id: place for place in facilities_readable(session, {row.facility_id for row, _ in found})}
     now = context.clock.now()
@@ -116,7 +119,24 @@ def show_delegations(
         lines=delegation_lines(shown),
         patient_no=patient_no,
         may_decide=actor.may(Permission.REGISTERS_WRITE),
+        own=actor.label,
+        facilities=facility_choices(session, actor, Permission.REGISTERS_WRITE, None, reader.language),
+        relations=RELATIONS,
+        documents=DOCUMENTS,
     )
+
+
+@router.post("/pharmacy/delegations", dependencies=[FormGuard])
+def enter_in_register(
+    actor: Annotated[Actor, allow(Permission.REGISTERS_WRITE)],
+    session: WriteSession,
+    context: ContextDep,
+    form: Annotated[DelegationForm, Form()],
+) -> Response:
+    """Staff enter a delegation; where policy asks for a second person, it waits for one."""
+    place = facility_for(session, actor, Permission.REGISTERS_WRITE, form.facility)
+    row = enter(session, pharmacy_entry(place, actor, context.clock.now()), form)
+    return RedirectResponse(f"/pharmacy?{urlencode({'patient_no': row.patient_no})}", 303)
 
 
 @router.post("/pharmacy/delegations/{delegation_id}/decision", dependencies=[FormGuard])
@@ -128,7 +148,7 @@ def decide_in_register(
     decision: Annotated[Literal["approve", "refuse"], Form()],
     note: Annotated[str, _NOTE] = "",
 ) -> Response:
-    """A person approves or rejects what was registered at a kiosk."""
+    """A person approves or rejects what was registered at a kiosk, or by a colleague."""
     row, place = row_readable(session, actor, Permission.REGISTERS_WRITE, delegation_by_id(session, delegation_id))
     decide_delegation(
         session, pharmacy_entry(place, actor, context.clock.now()), row, approve=decision == "approve", note=note

@@ -14,6 +14,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from service.kit.statistics import Rate
+from service.vision.calibration import Calibration, write_calibration
 from service.vision.packs.checking import list_packs, verify_pack
 from service.vision.packs.errors import (
     ArchiveDamaged,
@@ -297,3 +299,19 @@ def test_every_part_is_in_the_card_and_the_licence(site: Site) -> None:
         assert all(source.sha256 in card for source in part.sources)
     assert "THE SOFTWARE IS PROVIDED" in (site.folder / "MODEL.LICENSE").read_text()
     assert set(read_manifest(site.folder).parts) == {"adder", "scorer"}
+
+
+def test_a_calibration_outlives_a_rebuild_of_the_same_models_and_no_other(site: Site) -> None:
+    fetched = site.fetch().verified
+    kept = site.folder / "calibration.json"
+    for pack_hash, stays in ((fetched.pack_hash, True), ("0" * 64, False)):
+        write_calibration(site.folder, _calibration(pack_hash))
+        with (site.folder / "adder.onnx").open("ab") as stream:
+            stream.write(b"!")
+        assert not site.fetch().already_there
+        assert kept.is_file() is stays
+
+
+def _calibration(pack_hash: str) -> Calibration:
+    rate = Rate(0, 10)
+    return Calibration(pack_hash, "2026-03-01", 0.001, 0.42, 0.4, False, "", 10, 5, rate, rate, rate, rate)
