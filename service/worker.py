@@ -37,6 +37,7 @@ def handlers() -> dict[str, Handler]:
         "admission.opened": occupancy.admission_opened_job,
         "handheld.purge": occupancy.purge_handheld_job,
         "purchases.lapse": pharmacy.lapse_job,
+        "purchases.rescreen": pharmacy.rescreen_job,
         "screening.run": screening.run_job,
         "screening.places": screening.places_job,
         "frames.purge": sightings.purge_job,

@@ -10,13 +10,16 @@ from edge_agent.kiosk.desk import Desk
 from edge_agent.kiosk.link import ServerLink, ServerRefused, Unreachable
 from edge_agent.kiosk.store import KioskStore, QueuedPurchase
 from edge_agent.logs import log
+from service.kit.clock import Clock, system_clock
 
 
 class Courier:
     """One thread. `errand` may also be called by hand."""
 
-    def __init__(self, desk: Desk, link: ServerLink, store: KioskStore, seconds: float) -> None:
-        self._desk, self._link, self._store, self._seconds = desk, link, store, seconds
+    def __init__(
+        self, desk: Desk, link: ServerLink, store: KioskStore, seconds: float, clock: Clock = system_clock
+    ) -> None:
+        self._desk, self._link, self._store, self._seconds, self._clock = desk, link, store, seconds, clock
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kiosk-courier", daemon=True)
 
@@ -37,9 +40,7 @@ class Courier:
         try:
             while (waiting := self._store.next_waiting()) is not None:
                 self._tell(waiting)
-            fresh = self._link.copy(self._store.etag())
-            if fresh is not None:
-                self._store.keep_copy(fresh.copy, fresh.etag)
+            self._refresh()
             self._desk.seen(True)
             return True
         except Unreachable as error:
@@ -49,6 +50,18 @@ class Courier:
             self._desk.seen(not isinstance(error, ServerRefused) or error.refusal < 500)
             log(logging.ERROR, "the kiosk cannot refresh its copy", reason=error.line())
         return False
+
+    def _refresh(self) -> None:
+        """Fetch the register. Unchanged, the copy is as good as a new one: it was the truth when it was asked for."""
+        etag, now = self._store.etag(), self._clock.now()
+        fresh = self._link.copy(etag)
+        if fresh is not None:
+            self._store.keep_copy(fresh.copy, fresh.etag)
+            return
+        held = self._store.copy()
+        if held is not None and etag is not None:
+            span = held.use_until - held.made_at
+            self._store.keep_copy(held.model_copy(update={"made_at": now, "use_until": now + span}), etag)
 
     def _tell(self, waiting: QueuedPurchase) -> None:
         request_id = waiting.purchase.request_id
@@ -65,5 +78,9 @@ class Courier:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            answered = self.errand()
+            try:
+                answered = self.errand()
+            except Exception as error:  # a full disk, a token that is being exchanged: the thread must outlive them
+                log(logging.ERROR, "the courier stumbled", kind=type(error).__name__)
+                answered = False
             self._stop.wait(self._seconds if answered else min(self._seconds, 20.0))

@@ -172,8 +172,7 @@ class Desk:
             self.seen(True)
         except Unreachable:
             self.seen(False)
-            # The same number: should the server have heard after all, it knows the purchase.
-            return self._offline(meta.request_id, form, visit, None)
+            return self._offline(_offline_no(meta.request_id), form, visit, None)
         return _shown(verdict)
 
     def documents(self, session: str, form: DocumentsForm) -> VerdictOut:
@@ -195,7 +194,7 @@ class Desk:
             self.seen(True)
         except Unreachable:
             self.seen(False)
-            return self._offline(request_id, form, visit, form.documents)
+            return self._offline(_offline_no(request_id), form, visit, form.documents)
         return _shown(verdict)
 
     def claim(self, session: str, form: ClaimForm) -> DelegationClaimed:
@@ -273,6 +272,8 @@ class Desk:
             method=method,
             documents=documents,
             frame_times=_since_first(visit.times) if documents is None else None,
+            # Only a sale is told to the server, and no till has a number for it.
+            sale_no=f"offline-{request_id}"[:64],
             kiosk=self._settings.kiosk,
         )
         if decided.verdict is Verdict.PROVISIONAL:
@@ -296,6 +297,12 @@ def _keep_to_the_order(visit: Visit, seen: Turn | None) -> None:
     if visit.astray >= _ASTRAY:
         visit.turns = ()
         raise WrongTurn("that was another turn", field="turns", remedy="follow the arrows of a new challenge")
+
+
+def _offline_no(request_id: str) -> str:
+    """Another number than the server was asked under: it may have heard and answered too late, and would take the same
+    number with other contents for a mistake. By the ending it knows which of its answers nobody saw."""
+    return f"{request_id}-offline"
 
 
 def _since_first(times: Sequence[float]) -> tuple[float, ...]:

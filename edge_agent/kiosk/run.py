@@ -28,7 +28,7 @@ class Kiosk:
         self._store = KioskStore(settings.data)
         self._link = ServerLink(settings)
         self.desk = Desk(settings, self._link, self._store, load_pack(settings.models), clock)
-        self.courier = Courier(self.desk, self._link, self._store, settings.refresh_seconds)
+        self.courier = Courier(self.desk, self._link, self._store, settings.refresh_seconds, clock)
         try:
             self.server = KioskServer(self.desk, reader, settings.port)
         except OSError as error:

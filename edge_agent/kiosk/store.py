@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from edge_agent.errors import KioskStoreUnusable
@@ -22,6 +23,8 @@ create table if not exists queue (
     state text not null default 'waiting', note text not null default ''
 );
 """
+_REFUSED_COUNTS = timedelta(days=31)
+"""How long a sale that the server did not take counts as a use: it takes none that is older."""
 _COPY, _PURCHASE = "kiosk.copy", "kiosk.purchase"
 
 
@@ -64,12 +67,13 @@ class KioskStore:
             self._database.close()
 
     def keep_copy(self, copy: KioskCache, etag: str) -> None:
-        """The register's newest copy. What was spent on the old one, the server has counted, or will by the queue."""
+        """The register's newest copy. What was spent counts on until the server has counted it."""
         sealed = self._safe.seal(copy.model_dump_json().encode(), _COPY)
         with self._transaction() as database:
             database.execute("insert or replace into copy values (1, ?, ?)", (etag, sealed))
-            if not self._count("waiting"):
-                database.execute("delete from spent")
+            database.execute("delete from spent")
+            for purchase in self._unsettled(copy.made_at - _REFUSED_COUNTS):
+                self._spend(purchase)
 
     def copy(self) -> KioskCache | None:
         """The copy, or `None` when there is none, or none that opens."""
@@ -97,11 +101,8 @@ class KioskStore:
             added = database.execute(
                 "insert or ignore into queue (request_id, sealed) values (?, ?)", (purchase.request_id, sealed)
             )
-            if added.rowcount and spend and purchase.delegate_no is not None:
-                key = self._delegation(purchase.delegate_no, purchase.patient_no)
-                database.execute(
-                    "insert into spent values (?, 1) on conflict (delegation) do update set uses = uses + 1", (key,)
-                )
+            if added.rowcount and spend:
+                self._spend(purchase)
 
     def next_waiting(self) -> QueuedPurchase | None:
         """The purchase that was tried least."""
@@ -132,6 +133,22 @@ class KioskStore:
 
     def _count(self, state: str) -> int:
         return int(self._database.execute("select count(*) from queue where state = ?", (state,)).fetchone()[0])
+
+    def _unsettled(self, since: datetime) -> Iterator[ProvisionalPurchase]:
+        """What the server has not taken: whatever waits, and what it refused and was sold after `since`."""
+        rows = self._database.execute("select sealed, state from queue where state in ('waiting', 'refused')")
+        for sealed, state in rows:
+            purchase = _unpacked(self._safe.open(sealed, _PURCHASE)).purchase
+            if state == "waiting" or purchase.served_at > since:
+                yield purchase
+
+    def _spend(self, purchase: ProvisionalPurchase) -> None:
+        if purchase.delegate_no is None:
+            return
+        key = self._delegation(purchase.delegate_no, purchase.patient_no)
+        self._database.execute(
+            "insert into spent values (?, 1) on conflict (delegation) do update set uses = uses + 1", (key,)
+        )
 
     def _delegation(self, delegate_no: str, patient_no: str) -> str:
         return self._safe.name_of(json.dumps([delegate_no, patient_no]))

@@ -29,6 +29,7 @@ from service.kit.ids import new_id
 from service.platform.context import Context
 
 MAX_ENTRIES = 500
+_LONGEST_NUMBER = 64
 _READERS: dict[str, Callable[[Frame], Statement]] = {
     "Patient": read_patient,
     "Location": read_location,
@@ -180,7 +181,8 @@ def _full_urls(items: list[Any]) -> dict[str, str]:
         found = item["resource"].get("identifier")
         first = found[0] if isinstance(found, list) and found else None
         value = first.get("value") if isinstance(first, dict) else item["resource"].get("id")
-        if item.get("fullUrl") and value:
+        # A longer one is no number of anything, and would be copied into every reference.
+        if item.get("fullUrl") and value and len(str(value)) <= _LONGEST_NUMBER:
             names[str(item["fullUrl"])] = str(value)
     return names
 

@@ -206,10 +206,16 @@ def _unescaped(message: Any, value: str) -> str:
     if str(message.esc) not in value:
         return value
     try:
-        plain = str(message.unescape(value))
+        plain = str(message.unescape(_without_layout(str(message.esc), value)))
     except (LookupError, ValueError, TypeError):
         return value
     return _CONTROL.sub("", plain).replace("\r", " ").replace("\n", " ").strip()
+
+
+def _without_layout(escape: str, value: str) -> str:
+    """Without commands that repeat blanks and lines (HL7 v2, 2.10.6): twenty bytes of them would fill the memory."""
+    mark = re.escape(escape)
+    return re.sub(rf"{mark}\.(?:sp|in|ti|sk)[^{mark}]*{mark}", " ", value)
 
 
 def _unreadable(message: str, remedy: str, message_zh: str) -> MessageRefused:

@@ -18,6 +18,7 @@ from service.facilities import facility_by_id
 from service.kit.clock import utc
 from service.kit.errors import InvalidInput
 from service.ledger import append
+from service.platform.jobs import enqueue
 
 IDENTIFIERS = ("patient_no", "birth_date", "name", "card_no")
 """What may tell two people of one name apart. Sex is none: it halves, it does not identify."""
@@ -113,6 +114,8 @@ def record_vital_status(
         facility_id=facility_id,
         details={"source": source, "noticed_at": row.noticed_at.isoformat(), "agreeing": row.agreeing},
     )
+    key = f"purchases.rescreen:{facility_id}"
+    enqueue(session, "purchases.rescreen", {"facility_id": facility_id}, now=now, dedupe_key=key)
     return row
 
 
@@ -159,13 +162,19 @@ def vital_status_of(
 
 
 def fold(notices: Iterable[VitalNotice]) -> VitalStatus:
-    """The latest notice of each source counts. Of several deaths the earliest instant, so that no service after any of
-    them passes unseen; a source that says `alive` later than another said `died` makes them conflict."""
+    """The latest notice of each source that is about this person counts. Of several deaths the earliest instant, so
+    that no service after any of them passes unseen; a source that says `alive` later than another said `died` makes
+    them conflict. A notice that may be about somebody else takes nothing back."""
     latest: dict[str, VitalNotice] = {}
+    doubted: set[str] = set()
     for row in sorted(notices, key=lambda row: (row.noticed_at, row.recorded_at, row.id)):
+        if row.differing or (row.status == "died" and not is_confirmed(row)):
+            doubted |= {row.source} if row.status == "died" else set()
+            continue
         latest[row.source] = row
-    deaths = [row for row in latest.values() if row.status == "died" and is_confirmed(row)]
-    doubtful = tuple(sorted(row.source for row in latest.values() if row.status == "died" and not is_confirmed(row)))
+        doubted.discard(row.source)
+    deaths = [row for row in latest.values() if row.status == "died"]
+    doubtful = tuple(sorted(doubted - {row.source for row in deaths}))
     if not deaths:
         return VitalStatus(unconfirmed=doubtful)
     first = min(row.noticed_at for row in deaths)

@@ -25,6 +25,7 @@ from service.pharmacy.repository import (
     row_readable,
     standing_now,
 )
+from service.pharmacy.rescreen import rescreen_job
 from service.pharmacy.reserve import lines_of
 from service.pharmacy.reviews import decide_review, lapse_job, queue, review_for
 from service.pharmacy.schemas_registers import DelegateKind, DelegationOut
@@ -91,6 +92,7 @@ __all__ = [
     "purchases_readable",
     "queue",
     "register_of",
+    "rescreen_job",
     "review_for",
     "revoke_delegation",
     "row_readable",

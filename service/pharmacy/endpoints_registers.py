@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, File, Form, Path, Query, UploadFile
 from sqlmodel import Session
 
-from service.access import Actor, Permission, allow
+from service.access import Actor, Forbidden, Permission, allow
 from service.admissions import Patient, record_vital_status, vital_status_of
 from service.enrolment import enrol_delegate
 from service.facilities import Facility, event_now, facility_for
@@ -176,6 +176,13 @@ def post_delegation_decision(
     delegation_id: RowId, body: DecisionIn, actor: Writer, context: ContextDep, session: WriteSession
 ) -> DelegationOut:
     """A person looks at the documents of what was registered at a kiosk."""
+    if actor.kind != "user":
+        raise Forbidden(
+            "a person decides, not a program",
+            remedy="log in and decide there",
+            message_zh="须由人员审批",
+            remedy_zh="请登录后审批",
+        )
     now = context.clock.now()
     row, place = row_readable(session, actor, Permission.REGISTERS_WRITE, delegation_by_id(session, delegation_id))
     decided = decide_delegation(session, Entry(place, actor.label, now), row, approve=body.approve, note=body.note)

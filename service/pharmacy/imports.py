@@ -17,6 +17,7 @@ from service.pharmacy.registers import Entry, NewDelegate, NewDelegation, add_de
 from service.pharmacy.sites import register_of
 from service.pharmacy.stock import KINDS
 from service.pharmacy.tables import StockMovement, VitalFeed
+from service.platform.jobs import enqueue
 
 DELEGATION_COLUMNS: dict[str, str] = {
     "delegate_no": "delegate_no",
@@ -251,7 +252,7 @@ def import_stock(
         inner.flush()
         return (RowStatus.UPDATED if known else RowStatus.CREATED), f"{document} {code}"
 
-    return read_feed(
+    report = read_feed(
         session,
         data,
         STOCK_COLUMNS,
@@ -260,6 +261,10 @@ def import_stock(
         zone=ZoneInfo(facility.timezone),
         dry_run=dry_run,
     )
+    if not dry_run:
+        key = f"purchases.rescreen:{facility.id}"
+        enqueue(session, "purchases.rescreen", {"facility_id": facility.id}, now=now, dedupe_key=key)
+    return report
 
 
 def _know_patient(session: Session, facility: Facility, patient_no: str, born: date | None, now: datetime) -> bool:

@@ -42,6 +42,10 @@ from service.vision import ImageLimits
 CUSTOMERS = timedelta(days=180)
 """Only delegations of people who bought here in this time, or were entered here, go into a kiosk's cache."""
 _OLDEST = timedelta(days=31)
+_UNREACHED = frozenset({ReasonCode.IDENTITY_UNCHECKED, ReasonCode.DOCUMENTS_TO_REVIEW})
+"""What only the network kept from being done."""
+_AFTER_SILENCE = "-offline"
+"""A kiosk that waited in vain for the verdict on `x` sells under `x-offline`."""
 
 
 def kiosk_cache(context: Context, session: Session, actor: Actor) -> KioskCache:
@@ -110,6 +114,7 @@ def reconcile(context: Context, actor: Actor, meta: ProvisionalPurchase, images:
         known_row = find_request(session, facility.id, meta.request_id, digest)
         if known_row is not None:
             return _again(known_row)
+        _forget_unseen(session, facility.id, meta)
         return _record(session, actor, asked, known, seen, policy, meta, digest)
 
 
@@ -153,6 +158,8 @@ def _record(
         "cache_age_seconds": meta.checks.cache_age_seconds,
         "kiosk_liveness": meta.checks.liveness,
     }
+    if meta.documents is not None:
+        row.facts = row.facts | {"documents": meta.documents.model_dump(mode="json")}
     answer = Reconciliation(
         purchase_id=row.id,
         request_id=row.request_id,
@@ -170,10 +177,10 @@ def _record(
 
 
 def is_right(decision: Decision) -> bool:
-    """Whether nothing but the missing network stood in the way: identity that could not be checked is no fault."""
+    """Whether nothing but the missing network stood in the way: identity that could not be checked is no fault, nor
+    are documents, which nobody could look at meanwhile."""
     return all(
-        reason.effect in (Effect.NOTE, Effect.PROVISIONAL) or reason.code is ReasonCode.IDENTITY_UNCHECKED
-        for reason in decision.reasons
+        reason.effect in (Effect.NOTE, Effect.PROVISIONAL) or reason.code in _UNREACHED for reason in decision.reasons
     )
 
 
@@ -198,6 +205,23 @@ def _asked(context: Context, session: Session, facility: Facility, meta: Provisi
         at=meta.served_at,
         now=now,
     )
+
+
+def _forget_unseen(session: Session, facility_id: str, meta: ProvisionalPurchase) -> None:
+    """Gives back what a verdict that came too late reserved: nobody has its token, and the sale is this one."""
+    if not meta.request_id.endswith(_AFTER_SILENCE):
+        return
+    query = select(Purchase).where(
+        Purchase.facility_id == facility_id,
+        Purchase.request_id == meta.request_id.removesuffix(_AFTER_SILENCE),
+        Purchase.patient_no == meta.patient_no,
+        Purchase.state == "reserved",
+    )
+    unseen = session.exec(query).first()
+    if unseen is not None:
+        unseen.state, unseen.uses = "lapsed", 0
+        session.add(unseen)
+        session.flush()
 
 
 def _again(row: Purchase) -> Reconciliation:

@@ -15,9 +15,14 @@ from service.kit.errors import InvalidInput
 PROTECTED = frozenset(
     {ReasonCode.DELEGATE_UNKNOWN, ReasonCode.NO_DELEGATION, ReasonCode.LIVENESS_FAILED, ReasonCode.FACE_UNUSABLE}
     | {ReasonCode.NOT_ENROLLED, ReasonCode.DOCUMENTS_TO_REVIEW, ReasonCode.RECORD_CHECK, ReasonCode.LIVENESS_RETRY}
+    | {ReasonCode.LIVENESS_NOT_TRIED, ReasonCode.IDENTITY_BY_DOCUMENTS}
+    | {ReasonCode.IDENTITY_UNCHECKED, ReasonCode.IDENTITY_UNCERTAIN}
 )
 """Reasons that no place may turn into a refusal: lawful proxies are not blocked, nobody is refused for want of a face,
 and a death on record is looked at by a person first."""
+NEVER_PASSED = frozenset({ReasonCode.RECORD_CHECK, ReasonCode.IDENTITY_MISMATCH, ReasonCode.LIVENESS_FAILED})
+"""Reasons that no place may turn into leave: with a death on record, somebody else's face or no living one, a person
+looks at it at the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,8 @@ def _effects(value: Any) -> dict[ReasonCode, Effect]:
             raise _wrong(f"effects.{name}", "is no effect", f"one of {', '.join(Effect)}")
         if code in PROTECTED and Effect(effect) is Effect.REFUSE:
             raise _wrong(f"effects.{name}", "may not refuse anybody", "manual_review is the gravest it can do")
+        if code in NEVER_PASSED and Effect(effect) in (Effect.NOTE, Effect.PROVISIONAL):
+            raise _wrong(f"effects.{name}", "may not let anybody pass", "manual_review is the least it can do")
         found[code] = Effect(effect)
     return found
 

@@ -170,7 +170,7 @@ def add_delegation(session: Session, entry: Entry, new: NewDelegation, *, key: s
     if known is not None:
         return known, False
     waits = entry.source == "kiosk" or (
-        entry.source == "staff" and purchase_policy(session, entry.facility).second_person_approves
+        entry.source in ("staff", "import") and purchase_policy(session, entry.facility).second_person_approves
     )
     row = Delegation(
         register_code=register,
@@ -240,18 +240,22 @@ def delegations_between(session: Session, delegate_id: str, patient_no: str) -> 
 
 def standing(session: Session, delegate_id: str, patient_no: str, at: datetime, *, now: datetime) -> Standing:
     """How the pair stands at event time `at`; of several delegations the best. `now`: real time, for reservations."""
-    found: list[Standing] = []
-    for row in delegations_between(session, delegate_id, patient_no):
-        state = state_at(row, at)
-        if state is None:
-            continue
-        left = None
-        if row.uses_per_period is not None:
-            left = max(0, row.uses_per_period - uses_spent(session, row, at, now=now))
-            if state is DelegationState.VALID and left == 0:
-                state = DelegationState.EXHAUSTED
-        found.append(Standing(state, row, left))
-    return min(reversed(found), key=lambda item: _ORDER.index(item.state), default=Standing(DelegationState.NONE))
+    rows = delegations_between(session, delegate_id, patient_no)
+    found = [standing_of(session, row, at, now=now) for row in reversed(rows) if row.status != "rejected"]
+    return min(found, key=lambda item: _ORDER.index(item.state), default=Standing(DelegationState.NONE))
+
+
+def standing_of(session: Session, row: Delegation, at: datetime, *, now: datetime) -> Standing:
+    """How one delegation stands at event time `at`, its uses with it. `now`: real time, for reservations."""
+    state = state_at(row, at)
+    if state is None:
+        return Standing(DelegationState.NONE)
+    left = None
+    if row.uses_per_period is not None:
+        left = max(0, row.uses_per_period - uses_spent(session, row, at, now=now))
+        if state is DelegationState.VALID and left == 0:
+            state = DelegationState.EXHAUSTED
+    return Standing(state, row, left)
 
 
 def state_at(row: Delegation, at: datetime) -> DelegationState | None:

@@ -10,13 +10,15 @@ from sqlmodel import Session, col, select
 
 from service.access import Actor, Forbidden, Permission
 from service.contracts import ReviewState, Verdict
-from service.facilities import facility_by_id
+from service.facilities import event_now, facility_by_id
 from service.kit.errors import NotFound
 from service.ledger import append
-from service.pharmacy.errors import ReviewClosed
+from service.pharmacy.decision import DelegationState
+from service.pharmacy.errors import PurchaseStateRefused, ReviewClosed
+from service.pharmacy.registers import standing_of
 from service.pharmacy.reserve import reserve, token_of
 from service.pharmacy.sites import purchase_policy
-from service.pharmacy.tables import Purchase, PurchaseReview
+from service.pharmacy.tables import Delegation, Purchase, PurchaseReview
 from service.pharmacy.verify import hold_account
 from service.platform.context import Context
 from service.platform.jobs import enqueue
@@ -32,6 +34,12 @@ _STATES: dict[str, tuple[str, str]] = {
         "This purchase cannot be made now. Please ask at the counter.",
         "本次暂不能购买，请到柜台咨询。",
     ),
+}
+
+_ENDED: dict[DelegationState, tuple[str, str]] = {
+    DelegationState.EXHAUSTED: ("was used up by another purchase meanwhile", "次数已被其他购药用完"),
+    DelegationState.REVOKED: ("was revoked meanwhile", "已被撤销"),
+    DelegationState.EXPIRED: ("has expired meanwhile", "已过期"),
 }
 
 
@@ -70,7 +78,8 @@ def decide_review(
     note: str,
     attack_seen: bool = False,
 ) -> Purchase:
-    """A named person decides. Raises `ReviewClosed` when another was first or the deadline is over.
+    """A named person decides. Raises `ReviewClosed` when another was first or the deadline is over, and
+    `PurchaseStateRefused` when the delegation has ended or was used up since the purchase was asked for.
 
     `attack_seen`: the person saw a photograph, a screen or a mask in front of the camera.
     """
@@ -87,6 +96,15 @@ def decide_review(
             message_zh="该复核已结束",
             remedy_zh="请在终端重新发起购药",
         )
+    if now >= review.deadline_at:
+        raise ReviewClosed(
+            f"its deadline was {review.deadline_at.isoformat()}",
+            remedy="start a new purchase at the kiosk",
+            message_zh="该复核已超过时限",
+            remedy_zh="请在终端重新发起购药",
+        )
+    if approve:
+        _require_delegation(session, purchase, now)
     review.state, review.decision = "decided", "approved" if approve else "refused"
     review.decided_by, review.decided_at, review.note = actor.label, now, note
     if attack_seen:
@@ -106,8 +124,10 @@ def lapse_job(context: Context, payload: dict[str, Any]) -> None:
             hold_account(session, purchase.register_code, purchase.patient_no)
             session.refresh(review)
             if review.state == "waiting":
-                review.state, review.decision, review.decided_at = "lapsed", review.fallback, now
-                _apply(context, session, purchase, review, Verdict(review.fallback), now)
+                ended = _ended_since(session, purchase, now)
+                verdict = Verdict.REFUSED if ended else Verdict(review.fallback)
+                review.state, review.decision, review.decided_at = "lapsed", verdict.value, now
+                _apply(context, session, purchase, review, verdict, now)
                 _note(session, review, "system", now)
         unsold = select(Purchase).where(Purchase.state == "reserved", col(Purchase.reserved_until) <= now)
         for purchase in session.exec(unsold).all():
@@ -134,6 +154,33 @@ def state_of(context: Context, session: Session, review: PurchaseReview) -> Revi
         text_en=words[0],
         text_zh=words[1],
     )
+
+
+def _require_delegation(session: Session, purchase: Purchase, now: datetime) -> None:
+    state = _ended_since(session, purchase, now)
+    if state is not None:
+        words, words_zh = _ENDED.get(state, ("is not valid any more", "已失效"))
+        raise PurchaseStateRefused(
+            f"the delegation {words}",
+            remedy="refuse it; a new purchase may be asked for when there is a valid delegation",
+            message_zh=f"委托{words_zh}",
+            remedy_zh="请拒绝本次购药；有有效委托后可重新发起",
+        )
+
+
+def _ended_since(session: Session, purchase: Purchase, now: datetime) -> DelegationState | None:
+    """How the delegation stands that no longer holds; None while it does, or when the purchase needs none.
+
+    Other purchases may have taken its last use while this one waited. What the verdict named already is what the
+    person was asked about. Call it while the patient's account is held.
+    """
+    row = session.get(Delegation, purchase.delegation_id) if purchase.delegation_id else None
+    if row is None:
+        return None
+    at = max(event_now(facility_by_id(session, purchase.facility_id), now), purchase.service_at)
+    state = standing_of(session, row, at, now=now).state
+    named = {str(code) for code, _ in purchase.reasons}
+    return None if f"delegation_{state.value}" in named else state
 
 
 def _apply(

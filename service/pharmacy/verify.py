@@ -240,6 +240,8 @@ def _settle(
         kiosk=meta.kiosk or actor.name or actor.id,
         method=meta.method.value,
     )
+    if meta.documents is not None:
+        row.facts = row.facts | {"documents": meta.documents.model_dump(mode="json")}
     review, token = None, None
     if decision.verdict in (Verdict.APPROVED, Verdict.PROVISIONAL):
         token = reserve(context, session, row, asked.facility, policy, asked.now)

@@ -136,9 +136,10 @@ def announce_jobs(session: Session) -> None:
 
 def _engine(url: str, busy_timeout_ms: int, *, begin: str, synchronous: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=50)
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=50, hide_parameters=True)
     engine = create_engine(
         url,
+        hide_parameters=True,  # what a statement carried may name a patient, and errors are logged
         connect_args={"check_same_thread": False, "timeout": busy_timeout_ms / 1000},
         pool_size=10,
         max_overflow=50,

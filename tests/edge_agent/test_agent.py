@@ -260,7 +260,8 @@ def test_drop_oldest_is_counted_by_name(server: PostServer, tmp_path: Path, runn
     (after,) = read_status(spool)
     assert after.counters["dropped.oldest_waiting"] == 6 - len(server.kept)
     assert after.dropped == 6 - len(server.kept) >= 3
-    assert server.sequences()[-2:] == [4, 5]
+    assert 5 in server.sequences()
+    assert sum(sequence < 4 for sequence in server.sequences()) <= 1  # the one that was being sent cannot be dropped
 
 
 def test_two_agents_do_not_share_one_cameras_spool(server: PostServer, tmp_path: Path, running: Agents) -> None:

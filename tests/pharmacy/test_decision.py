@@ -306,6 +306,23 @@ def test_no_place_may_refuse_for_what_only_a_person_may_judge(code: ReasonCode) 
 
 
 @pytest.mark.parametrize(
+    "code", ["liveness_not_tried", "identity_by_documents", "identity_unchecked", "identity_uncertain"]
+)
+def test_no_place_may_refuse_for_want_of_a_face(code: str) -> None:
+    with pytest.raises(InvalidInput, match="may not refuse"):
+        policy_of({"effects": {code: "refuse"}})
+
+
+@pytest.mark.parametrize("effect", ["note", "provisional"])
+@pytest.mark.parametrize("code", ["record_check", "identity_mismatch", "liveness_failed"])
+def test_no_place_may_let_pass_what_a_person_must_look_at(code: str, effect: str) -> None:
+    with pytest.raises(InvalidInput, match="may not let anybody pass") as caught:
+        policy_of({"effects": {code: effect}})
+    assert caught.value.field == f"policy.effects.{code}"
+    assert policy_of({"effects": {code: "manual_review"}}).effects[ReasonCode(code)] is Effect.MANUAL_REVIEW
+
+
+@pytest.mark.parametrize(
     "overrides",
     [
         {"max_days": 3},

@@ -15,7 +15,7 @@ from service.admissions.tables import Patient
 from service.pharmacy.tables import Purchase
 from service.screening.tables import Finding
 from tests.builders import bearer
-from tests.pharmacy.conftest import SERVICE_AT, Street, codes
+from tests.pharmacy.conftest import DOCUMENTS, SERVICE_AT, Street, codes
 
 
 def _cache(street: Street, **headers: str) -> Response:
@@ -90,6 +90,14 @@ def test_what_was_not_handed_out_spends_nothing(street: Street) -> None:
     _reconcile(street, sale_no=None)
     with street.context.database.reading() as session:
         assert [row.uses for row in session.exec(select(Purchase))] == [0]
+
+
+def test_what_documents_were_seen_is_kept(street: Street) -> None:
+    _reconcile(street, method="documents", documents=DOCUMENTS)
+    with street.context.database.reading() as session:
+        [row] = session.exec(select(Purchase)).all()
+        assert row.facts["documents"] == DOCUMENTS
+        assert "provisional_right" in row.facts
 
 
 def test_a_time_out_of_reach_is_refused(street: Street) -> None:

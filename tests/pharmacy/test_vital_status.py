@@ -144,3 +144,20 @@ def test_the_same_notice_twice_is_one_and_notices_may_come_in_any_order(register
 def test_what_cannot_be_is_refused(register: Register, values: dict[str, object]) -> None:
     with pytest.raises(InvalidInput):
         register.says("hospital", **values)
+
+
+def test_a_notice_that_may_be_about_somebody_else_takes_no_death_back(register: Register) -> None:
+    register.says("civil_affairs", died_at=NOON)
+    register.says("civil_affairs", died_at=NOON, identifiers={"patient_no": "P1"}, noticed_at=NOON + 4 * DAY)
+    register.says(
+        "civil_affairs",
+        "alive",
+        identifiers={"patient_no": "P1", "birth_date": "1990-01-01"},
+        noticed_at=NOON + 5 * DAY,
+    )
+    assert register.status().dead_from == NOON
+
+
+def test_a_death_of_one_identifier_is_doubtful_and_no_death(register: Register) -> None:
+    register.says("civil_affairs", died_at=NOON, identifiers={"patient_no": "P1"})
+    assert (register.status().dead_from, register.status().unconfirmed) == (None, ("civil_affairs",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -74,6 +75,9 @@ def test_the_id_of_a_picture_is_noted_by_when_it_was_taken(relay: Relay) -> None
         connection.sendall(b'08:15:00Z","sequence":1}' + bytes(500))
         _answer(connection)
 
+    deadline = time.monotonic() + 10  # it is noted after the answer has passed, in the relay's own thread
+    while not relay.snapshots() and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert relay.snapshots() == {datetime(2026, 3, 2, 8, 15, tzinfo=UTC): SNAPSHOT}
 
 

@@ -307,7 +307,7 @@ function fillVerdict(verdict) {
   $("verdict").dataset.verdict = verdict.verdict;
   $("sign").textContent = SIGNS[verdict.verdict];
   $("verdict-title").textContent = text(`verdict_${verdict.verdict}`);
-  $("verdict-next").textContent = text(`next_${verdict.verdict}`);
+  $("verdict-next").textContent = text(verdict.unanswered ? "next_unanswered" : `next_${verdict.verdict}`);
   const items = verdict.reasons.map((reason) => {
     const item = document.createElement("li");
     item.textContent = reason[`text_${language}`];
@@ -349,9 +349,11 @@ async function awaitReview(session, verdict) {
     let state;
     try { state = await call("/api/review", { review_id: verdict.review_id }); } catch { continue; }
     if (state.state === "waiting") { lastTouch = Date.now(); continue; }
-    $("wait").textContent = state.state === "lapsed" ? text("review_lapsed") : "";
+    const lapsed = state.state === "lapsed";
+    $("wait").textContent = lapsed && state.verdict === "refused" ? text("review_lapsed") : "";
     if (state.verdict && visit?.session === session) {
       visit.verdict = { ...verdict, verdict: state.verdict, token: state.token, token_qr: state.token_qr ?? null,
+        unanswered: lapsed && state.verdict === "provisional",
         reasons: state.text_en ? [{ text_en: state.text_en, text_zh: state.text_zh }] : verdict.reasons };
       fillVerdict(visit.verdict);
       say(text(`verdict_${state.verdict}`));

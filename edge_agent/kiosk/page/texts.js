@@ -96,6 +96,7 @@ export const TEXTS = {
   next_refused: { zh: "原因如上。有疑问请询问工作人员，也可以用证件办理。", en: "The reason stands above. Ask a colleague, or use your documents." },
   next_manual_review: { zh: "工作人员会核对，请不要离开。", en: "Please wait here, somebody is looking into it." },
   next_provisional: { zh: "网络恢复后系统会自动复核。请保留小票。", en: "It will be checked again when the network is back. Keep the receipt." },
+  next_unanswered: { zh: "暂无人应答，可以先购药，工作人员稍后复核。请保留小票。", en: "Nobody could answer yet. You may buy now; a colleague will check it later. Keep the receipt." },
   waiting_review: { zh: "等待人工审核…", en: "Waiting for a colleague…" },
   review_lapsed: { zh: "暂无人应答，请到柜台用证件办理。", en: "Nobody could answer. Please use your documents at the counter." },
   code_lead: { zh: "收银台扫描此码", en: "The till scans this code" },

@@ -60,6 +60,7 @@ class Pharmacy:
     away: bool = False
     right: bool = True
     copy: dict[str, Any] = field(default_factory=register)
+    review: dict[str, Any] | None = None
     asked: list[tuple[str, Any]] = field(default_factory=list)
     images: list[list[bytes]] = field(default_factory=list)
     url: str = ""
@@ -90,6 +91,8 @@ class Pharmacy:
             codes = [ReasonCode.LIVENESS_PASSED, ReasonCode.DELEGATION_VALID] if live else [ReasonCode.LIVENESS_FAILED]
         if meta.delegate_no == "D404":
             verdict, codes = "refused", [ReasonCode.NO_DELEGATION]
+        if self.review is not None:
+            verdict, codes = "manual_review", [ReasonCode.DOCUMENTS_TO_REVIEW]
         reasons = [
             {"code": code.value, "effect": "note", "text_en": REASON_TEXTS[code].en, "text_zh": REASON_TEXTS[code].zh}
             for code in codes
@@ -103,6 +106,7 @@ class Pharmacy:
             "service_at": NOW.isoformat(),
             "policy_version": "1",
             "token": token,
+            "review_id": None if self.review is None else self.review["review_id"],
         }
 
 
@@ -121,6 +125,8 @@ def serving(pharmacy: Pharmacy) -> Iterator[Pharmacy]:
                 if self.headers.get("If-None-Match") == f'"{pharmacy.copy["version"]}"':
                     return self._answer(304, None)
                 return self._answer(200, pharmacy.copy, {"ETag": f'"{pharmacy.copy["version"]}"'})
+            if pharmacy.review is not None and self.path.startswith("/api/v1/purchase-reviews/"):
+                return self._answer(200, pharmacy.review)
             return self._answer(404, {"type": "/problems/not-found", "title": "no"})
 
         def do_POST(self) -> None:

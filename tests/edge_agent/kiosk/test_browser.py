@@ -127,7 +127,17 @@ def test_a_genuine_turn_is_approved(
     assert len(pharmacy.images[0]) == 5
 
 
-@pytest.mark.parametrize("species", [Species.PRINT_FOLDED, Species.RECORDED_CHALLENGE, Species.PRINT_FLAT])
+@pytest.mark.parametrize(
+    "species",
+    [
+        Species.PRINT_FOLDED,
+        Species.RECORDED_CHALLENGE,
+        Species.PRINT_FLAT,
+        Species.SCREEN_REPLAY,
+        Species.SWAP_MID_BURST,
+        Species.CUT_OUT_EYES,
+    ],
+)
 def test_an_attack_gets_no_token(
     page: Page, pharmacy: Pharmacy, real_pack: Pack, tmp_path: Path, species: Species
 ) -> None:
@@ -273,3 +283,32 @@ def test_offline_is_said_and_provisional(page: Page, pharmacy: Pharmacy, tmp_pat
         assert driver.find_element("id", "verdict-title").text == "Provisionally approved"
         assert "register as of 10 min ago" in driver.find_element("id", "link").text
         assert "1 to be reported" in driver.find_element("id", "link").text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said", "unsaid"),
+    [
+        ("provisional", "You may buy now; a colleague will check it later", "at the counter"),
+        ("refused", "Please use your documents at the counter", "You may buy now"),
+    ],
+)
+def test_a_review_that_nobody_answered_says_what_holds(
+    page: Page, pharmacy: Pharmacy, tmp_path: Path, verdict: str, said: str, unsaid: str
+) -> None:
+    page.kiosk.courier.errand()
+    pharmacy.review = {"review_id": "r1", "state": "lapsed", "verdict": verdict}
+    flags = ("--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream")
+    with kiosk_browser(tmp_path / "profile", *flags) as driver:
+        to_the_camera(driver, page, language="en")
+        wait_for(driver, "nocamera")
+        typed(driver, Keys.ENTER)
+        wait_for(driver, "documents")
+        typed(driver, Keys.SPACE)
+        driver.find_element("id", "pharmacist").send_keys("9001", Keys.ENTER)
+        wait_for(driver, "verdict")
+        shown_as = "return document.getElementById('verdict').dataset.verdict"
+        WebDriverWait(driver, 15, 0.1).until(lambda d: d.execute_script(shown_as) == verdict)
+        words = driver.find_element("id", "verdict").text
+        assert said in words
+        assert unsaid not in words
+        assert "when the network is back" not in words

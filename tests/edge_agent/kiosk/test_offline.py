@@ -172,7 +172,7 @@ def test_a_purchase_while_the_server_is_away_is_provisional_and_told_later(
     assert told["checks"]["liveness"] == "live"
     assert told["checks"]["cache_version"] == "v1"
     assert len(pharmacy.images[0]) == 5
-    assert page.client.get("/api/state").json() == state | {"online": True, "waiting": 0}
+    assert page.client.get("/api/state").json() == state | {"online": True, "waiting": 0, "cache_seconds": 0}
 
 
 @pytest.mark.models
@@ -205,6 +205,38 @@ def test_the_token_is_sent_and_an_unchanged_copy_is_not(page: Page, pharmacy: Ph
     first, second = pharmacy.told("/api/v1/kiosks/me/cache")
     assert first["Authorization"] == "Bearer a-token-of-the-kiosk"
     assert second["If-None-Match"] == '"v1"'
+
+
+@pytest.mark.models
+def test_an_unchanged_copy_is_good_for_another_day(page: Page, pharmacy: Pharmacy) -> None:
+    page.kiosk.courier.errand()
+    page.clock.at += timedelta(hours=25)
+    assert not page.client.get("/api/state").json()["cache_usable"]
+    assert page.kiosk.courier.errand()
+    state = page.client.get("/api/state").json()
+    assert (state["cache_usable"], state["cache_seconds"]) == (True, 0)
+    page.clock.at += timedelta(hours=23, minutes=59)
+    assert page.client.get("/api/state").json()["cache_usable"]
+    page.clock.at += timedelta(minutes=1)
+    assert not page.client.get("/api/state").json()["cache_usable"]
+
+
+def test_a_new_copy_forgets_only_what_the_server_has_counted(tmp_path: Path) -> None:
+    store = KioskStore(tmp_path / "k")
+    for number in ("told", "refused", "waiting"):
+        store.queue(waiting(number), [], spend=True)
+    store.settle("told", "told")
+    store.settle("refused", "refused", "another number")
+    spent = []
+    for made_at in (LATER, LATER + timedelta(days=32)):
+        store.keep_copy(KioskCache.model_validate(register(made_at)), '"v1"')
+        spent.append(store.spent("DELEGATE-THREE", "PATIENT-SEVENTEEN"))
+    store.settle("waiting", "told")
+    store.keep_copy(KioskCache.model_validate(register(LATER + timedelta(days=32))), '"v1"')
+    spent.append(store.spent("DELEGATE-THREE", "PATIENT-SEVENTEEN"))
+    # What was refused counts while the server would still take it.
+    assert spent == [2, 1, 0]
+    store.close()
 
 
 def test_settings_name_what_is_missing(kiosk_settings: KioskSettings) -> None:

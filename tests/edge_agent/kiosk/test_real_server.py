@@ -10,24 +10,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import cv2
+import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from sqlmodel import select
+from sqlmodel import col, select
 
 from edge_agent.kiosk.courier import Courier
 from edge_agent.kiosk.desk import Desk
-from edge_agent.kiosk.forms import PurchaseForm, VerdictOut
+from edge_agent.kiosk.forms import DocumentsForm, PurchaseForm, VerdictOut
 from edge_agent.kiosk.link import ServerLink
 from edge_agent.kiosk.settings import KioskSettings
-from edge_agent.kiosk.store import KioskStore
+from edge_agent.kiosk.store import KioskStore, QueueCount
 from service.access import SYSTEM
 from service.contracts import PurchaseMeta
 from service.enrolment import enrol_delegate
 from service.facilities.tables import Facility
 from service.pharmacy.registers import Entry, NewDelegate, NewDelegation, add_delegate, add_delegation
-from service.pharmacy.tables import Delegate, PharmacySite, Purchase
+from service.pharmacy.tables import Delegate, Delegation, PharmacySite, Purchase
 from service.platform.context import Context
+from service.screening.tables import Finding
 from service.simulator.attacks import Attempt, Species, attack_burst
 from service.simulator.heads import HeadCamera, Light, Motion, pose_of
 from service.simulator.surfaces import Pixels, Pose
@@ -49,6 +51,10 @@ FORM = PurchaseForm.model_validate(
     }
 )
 
+PAPERS = DocumentsForm.model_validate(
+    FORM.model_dump() | {"documents": {"checked_by": "9001", "kinds": ["id_card"], "reason": "camera"}}
+)
+
 
 @dataclass
 class Counter:
@@ -62,15 +68,33 @@ class Counter:
     pack: Pack
     place: Facility
 
-    def visit(self, shoot: Callable[[Turn], Pixels]) -> VerdictOut:
-        """A customer whom the camera sees as `shoot` says, turn by turn."""
+    def visit(self, shoot: Callable[[Turn], Pixels], patience: float = 30) -> VerdictOut:
+        """A customer whom the camera sees as `shoot` says, turn by turn; the kiosk waits `patience` seconds."""
         session = self.desk.begin()
         challenge = self.desk.challenge(session)
         for turn in challenge.turns:
             time.sleep(0.2)
             answer = self.desk.frame(session, bytes(cv2.imencode(".jpg", shoot(Turn(turn)))[1]))
         assert answer.taken == answer.total
-        return self.desk.verify(session, FORM)
+        client = self.desk._link._client
+        client.timeout = httpx.Timeout(patience)
+        verdict = self.desk.verify(session, FORM)
+        client.timeout = httpx.Timeout(30)
+        return verdict
+
+    def by_documents_without_the_server(self) -> VerdictOut:
+        """A customer with papers while the network is down; the server is told afterwards."""
+        assert self.courier.errand()
+        link = self.desk._link
+        real, link._server = link._server, "http://127.0.0.1:9"
+        verdict = self.desk.documents(self.desk.begin(), PAPERS)
+        link._server = real
+        return verdict
+
+    def bought(self) -> list[Purchase]:
+        """What the server has on record, oldest first."""
+        with self.context.database.reading() as session:
+            return list(session.exec(select(Purchase).order_by(col(Purchase.recorded_at))))
 
 
 def person(pack: Pack, name: str, seed: int = 3) -> Callable[[Turn], Pixels]:
@@ -168,5 +192,44 @@ def test_without_the_server_provisional_and_confirmed_later(counter: Counter) ->
     assert counter.courier.errand()
     state = counter.desk.state()
     assert (state.online, state.waiting, state.wrong) == (True, 0, 0)
+    (bought,) = counter.bought()
+    assert bought.request_id == verdict.request_id
+    assert (bought.state, bought.uses) == ("sold", 1)
+    assert bought.facts["provisional_right"] is True
+
+
+def test_documents_that_nobody_could_look_at_are_no_fault(counter: Counter) -> None:
+    assert counter.by_documents_without_the_server().verdict == "provisional"
+    assert counter.courier.errand()
+    (bought,) = counter.bought()
+    assert any("documents_to_review" in reason for reason in bought.reasons)
+    assert (bought.state, bought.uses) == ("sold", 1)
+    assert counter.store.counts() == QueueCount(waiting=0, wrong=0, refused=0)
+
+
+def test_a_sale_on_a_delegation_that_had_ended_is_found(counter: Counter, run_jobs: Callable[[], int]) -> None:
+    assert counter.by_documents_without_the_server().verdict == "provisional"
+    with counter.context.database.transaction() as session:
+        delegation = session.exec(select(Delegation)).one()
+        delegation.valid_to = counter.context.clock.now() - timedelta(days=1)
+        session.add(delegation)
+    assert counter.courier.errand()
+    (bought,) = counter.bought()
+    assert bought.state == "sold"
+    assert bought.facts["provisional_right"] is False
+    assert counter.store.counts() == QueueCount(waiting=0, wrong=1, refused=0)
+    run_jobs()
     with counter.context.database.reading() as session:
-        assert session.exec(select(Purchase)).one().request_id == verdict.request_id
+        assert "wrong_provisional" in session.exec(select(Finding.rule)).all()
+
+
+def test_a_verdict_that_came_too_late_loses_no_sale(counter: Counter) -> None:
+    assert counter.courier.errand()
+    verdict = counter.visit(person(counter.pack, "f35"), patience=0.1)
+    assert verdict.verdict == "provisional"
+    wait_for(lambda: bool(counter.bought()), 30)
+    assert counter.courier.errand()
+    late, sold = counter.bought()
+    assert (late.state, late.uses, sold.state, sold.uses) == ("lapsed", 0, "sold", 1)
+    assert sold.request_id == verdict.request_id != late.request_id
+    assert counter.store.counts() == QueueCount(waiting=0, wrong=0, refused=0)
