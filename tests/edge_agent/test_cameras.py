@@ -171,7 +171,7 @@ def test_a_camera_whose_power_goes_is_opened_again(camera: RtspCamera) -> None:
         wait_for(lambda: len(taking.frames) >= 2, 20)
         camera.on = False
         camera.drop()
-        wait_for(lambda: len(causes) >= 2, 20)
+        wait_for(lambda: causes.count("camera_away") >= 2, 20)
         had = len(taking.frames)
         camera.on = True
         wait_for(lambda: len(taking.frames) >= had + 2, 20)
