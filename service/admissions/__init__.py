@@ -9,6 +9,7 @@ from service.admissions.errors import StayConflict, TableUnreadable
 from service.admissions.event_log import surviving_number
 from service.admissions.excuses import cancel_leave, cancel_off_ward, end_leave, grant_leave, record_off_ward
 from service.admissions.hl7_intake import answerer, refuser, take_hl7
+from service.admissions.hl7_routes import Routes, parse_clients, parse_routes
 from service.admissions.local_time import parse_local_instant
 from service.admissions.messages import (
     Wanted,
@@ -53,7 +54,9 @@ from service.admissions.tables import (
     LeaveOfAbsence,
     OffWardActivity,
     Patient,
+    UnclaimedMessage,
 )
+from service.admissions.unclaimed import claim_message, routed, waiting_messages
 from service.admissions.vital_status import (
     VitalStatus,
     deaths_on_record,
@@ -84,11 +87,13 @@ __all__ = [
     "OffWardRecord",
     "OrderRecord",
     "Patient",
+    "Routes",
     "RowReport",
     "RowStatus",
     "StayConflict",
     "Table",
     "TableUnreadable",
+    "UnclaimedMessage",
     "VitalNotice",
     "VitalStatus",
     "Wanted",
@@ -106,6 +111,7 @@ __all__ = [
     "cancel_leave",
     "cancel_off_ward",
     "charges_of",
+    "claim_message",
     "corrections_of",
     "deaths_on_record",
     "discharge",
@@ -120,7 +126,9 @@ __all__ = [
     "networks",
     "notices_of",
     "orders_of",
+    "parse_clients",
     "parse_local_instant",
+    "parse_routes",
     "patient_by_id",
     "patient_by_no",
     "patient_numbers",
@@ -133,10 +141,12 @@ __all__ = [
     "refuser",
     "replay_message",
     "replay_messages",
+    "routed",
     "serve_until",
     "show_message",
     "surviving_number",
     "take_hl7",
     "transfer_admission",
     "vital_status_of",
+    "waiting_messages",
 ]

@@ -88,9 +88,26 @@ def _merge(session: Session, facility: Facility, statement: Statement, message: 
             begin_log(session, facility, admission)
         if not _log_merge(session, facility, pair, statement, message, now):
             continue
+        _survive(session, facility, pair, now)
         for admission in stays:
             settle(session, facility, admission.admission_no, (), now)
         _follow_person(session, facility, _everyone(session, facility, pair), now)
+
+
+def _survive(session: Session, facility: Facility, pair: MergeSaid, now: datetime) -> None:
+    """The number that remains comes into being with what is known of the one that goes: everything that rooms above
+    keep about a person needs somebody to go to."""
+    numbers = _everyone(session, facility, pair)
+    known = patients_by_no(session, facility.id, numbers)
+    for prior in sorted(known.values(), key=lambda row: row.patient_no):
+        surviving = surviving_number(session, facility.id, prior.patient_no)
+        if surviving not in known:
+            survivor = patient_with(session, facility, surviving, StayState(), now)
+            survivor.sex, survivor.birth_date = prior.sex, prior.birth_date
+            survivor.demographics_at = prior.demographics_at
+            session.add(survivor)
+            session.flush()
+            known[surviving] = survivor
 
 
 def _follow_person(session: Session, facility: Facility, numbers: frozenset[str], now: datetime) -> None:
@@ -189,8 +206,10 @@ def _apply_vital(
     patient = session.exec(query).first()
     if patient is None:
         return []
+    # A person who types a message by hand is no feed: what the hospital's own system said stands against it.
+    by_feed = not message.sender.startswith("user:")
     if not vital.deceased and keep_alive_said(
-        session, patient, _VITAL_SOURCE, min(statement.stated_at, now), message.sender, message.id, now
+        session, patient, _VITAL_SOURCE, min(statement.stated_at, now), message.sender, message.id, now, by_feed=by_feed
     ):
         return []
     if vital.deceased and vital.died_at is None and vital.died_on is None:
@@ -212,6 +231,7 @@ def _apply_vital(
             died_at=vital.died_at,
             died_on=vital.died_on,
             reference=message.id,
+            by_feed=by_feed,
         )
     except InvalidInput as error:
         return [f"the death is not recorded: {error.line()}"]

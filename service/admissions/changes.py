@@ -41,6 +41,19 @@ def presence_changed(
         payload["admission_ids"] = sorted(admission_ids)
         key = f"{key}:{_short(admission_ids)}"
     enqueue(session, "presence.dirty", payload, now=now, dedupe_key=key)
+    _purchases_concerned(session, facility, start, admission_ids, now)
+
+
+def _purchases_concerned(
+    session: Session, facility: Facility, since: datetime, admission_ids: Sequence[str], now: datetime
+) -> None:
+    """Purchases during a stay are judged by the stay, however late it is told: the register's pharmacies look again."""
+    payload: dict[str, Any] = {"facility_id": facility.id, "since": since.isoformat()}
+    key = f"purchases.rescreen:{facility.id}:{since.isoformat()}"
+    if admission_ids:
+        payload["admission_ids"] = sorted(admission_ids)
+        key = f"{key}:{_short(admission_ids)}"
+    enqueue(session, "purchases.rescreen", payload, now=now, dedupe_key=key, priority=150)
 
 
 def screening_wanted(session: Session, facility: Facility, admission_ids: Sequence[str], now: datetime) -> None:

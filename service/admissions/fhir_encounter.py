@@ -164,7 +164,8 @@ def _place_code(frame: Frame, reference: Any) -> str:
     found = frame.find(reference, "Location")
     if found is not None:
         return found
-    return str((reference or {}).get("reference") or "").rpartition("/")[2]
+    named = reference or {}
+    return str(named.get("reference") or "").rpartition("/")[2] or str(named.get("display") or "")
 
 
 def _leaves(frame: Frame, status: str) -> list[Event]:
@@ -187,9 +188,9 @@ def _leaves(frame: Frame, status: str) -> list[Event]:
             since = began
     subject = {code.lower() for code in codes_of(body.get("subjectStatus"))}
     if status == "onleave" or "on-leave" in subject:
-        events.append(_leave(frame, since or frame.stated_at))
+        events.append(_leave(frame, since or frame.seen_at))
     else:
-        events.append(_event(frame, EventKind.RETURN, frame.stated_at, Facts(implied=True)))
+        events.append(_event(frame, EventKind.RETURN, frame.seen_at, Facts(implied=True)))
     return events
 
 
@@ -197,7 +198,7 @@ def _leave(frame: Frame, began: datetime) -> Event:
     zone = frame.reading.places.zone
     day = began.astimezone(zone).date() + timedelta(days=1)
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    facts = Facts(implied=True, expected_return_at=midnight, signed_at=frame.stated_at, approved_by=_attending(frame))
+    facts = Facts(implied=True, expected_return_at=midnight, signed_at=frame.seen_at, approved_by=_attending(frame))
     return _event(frame, EventKind.LEAVE, began, facts)
 
 

@@ -58,7 +58,10 @@ def _add(release: Release, kind: str) -> None:
         facility: FacilityCode = "",
     ) -> Response:
         place = facility_of_sender(session, actor, facility)
-        return _one(request, context, session, place, actor, release, lambda: single(kind, "POST", body))
+        modified = request.headers.get("last-modified")
+        return _one(
+            request, context, session, place, actor, release, lambda: single(kind, "POST", body, modified=modified)
+        )
 
     def update(
         request: Request,
@@ -70,7 +73,10 @@ def _add(release: Release, kind: str) -> None:
         facility: FacilityCode = "",
     ) -> Response:
         place = facility_of_sender(session, actor, facility)
-        return _one(request, context, session, place, actor, release, lambda: single(kind, "PUT", body, resource_id))
+        modified = request.headers.get("last-modified")
+        return _one(
+            request, context, session, place, actor, release, lambda: single(kind, "PUT", body, resource_id, modified)
+        )
 
     common: dict[str, Any] = {"openapi_extra": _body(kind), "response_class": Response}
     router.add_api_route(

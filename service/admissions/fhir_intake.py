@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlmodel import Session
@@ -19,7 +20,8 @@ from service.admissions.fhir_reading import (
     read_patient,
     read_service_request,
 )
-from service.admissions.fhir_resources import TYPES, Release, check, parse_json
+from service.admissions.fhir_resources import TYPES, Release, check, parse_json, parse_moment
+from service.admissions.fhir_times import Told, instant_of_header, named_time, told, with_time
 from service.admissions.hl7_visit import Reading
 from service.admissions.intake import Outcome, Parcel, Reader, again, content_of, take
 from service.admissions.statements import Statement
@@ -29,6 +31,8 @@ from service.kit.ids import new_id
 from service.platform.context import Context
 
 MAX_ENTRIES = 500
+NUMBER_TYPES = {"Encounter": frozenset({"VN"}), "ServiceRequest": frozenset({"PLAC"}), "ChargeItem": frozenset[str]()}
+"""Types of the identifier that is a resource's number (HL7 table 0203); else the first one is."""
 _LONGEST_NUMBER = 64
 _READERS: dict[str, Callable[[Frame], Statement]] = {
     "Patient": read_patient,
@@ -70,8 +74,8 @@ class BundleFailed(Exception):
         self.failed = failed
 
 
-def single(kind: str, method: str, data: bytes, logical_id: str = "") -> Entry:
-    """The entry of a request for one resource. Raises `MessageRefused`."""
+def single(kind: str, method: str, data: bytes, logical_id: str = "", modified: str | None = None) -> Entry:
+    """The entry of a request for one resource; `modified` is its `Last-Modified`. Raises `MessageRefused`."""
     body = parse_json(data)
     if logical_id and body.get("id") != logical_id:
         raise MessageRefused.at(
@@ -84,6 +88,7 @@ def single(kind: str, method: str, data: bytes, logical_id: str = "") -> Entry:
         )
     if method == "POST":
         body["id"] = new_id()
+    with_time(body, instant_of_header(modified))
     return Entry(0, kind, method, body)
 
 
@@ -127,7 +132,25 @@ def entries_of(data: bytes) -> tuple[str, tuple[Entry, ...]]:
         raise _bundle("Bundle.entry", f"more than {MAX_ENTRIES} entries", f"超过 {MAX_ENTRIES} 条")
     names = _full_urls(items)
     entries = [_entry(at, item, names) for at, item in enumerate(items)]
+    _give_time(entries, body.get("timestamp"))
     return str(body["type"]), tuple(sorted(entries, key=lambda entry: (TYPES.index(entry.kind), entry.number)))
+
+
+def _give_time(entries: Sequence[Entry], timestamp: Any) -> None:
+    """Resources without a time of their own were said when the bundle was made; of two versions of one it tells
+    nothing."""
+    if not timestamp:
+        return
+    parse_moment(timestamp, "Bundle.timestamp")
+    times = Counter(_thing(entry) for entry in entries)
+    for entry in entries:
+        if times[_thing(entry)] == 1:
+            with_time(entry.body, str(timestamp))
+
+
+def _thing(entry: Entry) -> tuple[str, str]:
+    found = entry.body.get("identifier")
+    return entry.kind, json.dumps(found, sort_keys=True) if found else str(entry.body.get("id"))
 
 
 def replay_fhir(
@@ -149,9 +172,23 @@ def _reader(release: Release, entry: Entry) -> Reader:
             row = session.get(FhirIdentity, (facility.id, kind, logical_id[:64]))
             return row.local_no if row is not None else None
 
-        return _READERS[entry.kind](Frame(resource, reading, identities, entry.method))
+        frame = Frame(resource, reading, identities, entry.method)
+        return _READERS[entry.kind](replace(frame, told=_told(session, facility, frame)))
 
     return read
+
+
+def _told(session: Session, facility: Facility, frame: Frame) -> Told | None:
+    """When an undated resource counts as said; None for one that is dated, or names no time."""
+    kind = frame.resource.kind
+    if frame.resource.updated_at is not None:
+        # A version from the future would be the newest for ever.
+        frame.moment(frame.body["meta"]["lastUpdated"], f"{kind}.meta.lastUpdated")
+        return None
+    named = named_time(kind, frame.body, frame.reading.latest)
+    if named is None:
+        return None
+    return told(session, facility.id, kind, frame.own_number(NUMBER_TYPES[kind]), named)
 
 
 def _entry(at: int, item: Any, names: dict[str, str]) -> Entry:

@@ -11,6 +11,7 @@ from typing import Any
 from service.admissions.code_words import BILL_KIND_WORDS
 from service.admissions.errors import MessageRefused
 from service.admissions.fhir_resources import Resource, codes_of, first_word, parse_day, parse_moment
+from service.admissions.fhir_times import Told
 from service.admissions.hl7_visit import Reading, unknown_bed
 from service.admissions.statements import (
     BedSaid,
@@ -43,6 +44,8 @@ class Frame:
     reading: Reading
     identities: Identities
     method: str
+    told: Told | None = None
+    """When it was said, if the resource does not tell."""
 
     @property
     def body(self) -> dict[str, Any]:
@@ -51,13 +54,23 @@ class Frame:
 
     @property
     def stated_at(self) -> datetime:
-        """When the sender said so; without `meta.lastUpdated`, when we heard it."""
-        return self.resource.updated_at or self.reading.present
+        """When the sender said so; without `meta.lastUpdated`, the best time there is (`fhir_times`)."""
+        return self.resource.updated_at or (self.told.at if self.told else self.reading.present)
+
+    @property
+    def seen_at(self) -> datetime:
+        """When the state was as the resource has it: at the latest when we heard it, or a newer version was made."""
+        if self.resource.updated_at is not None:
+            return self.resource.updated_at
+        return self.told.at if self.told is not None and self.told.is_older else self.reading.present
 
     def statement(self, event_at: datetime | None = None, **values: Any) -> Statement:
         """A statement with the resource's frame."""
         trigger = f"{self.resource.kind}.{'create' if self.method == 'POST' else 'update'}"
         control = str((self.body.get("meta") or {}).get("versionId") or "")[:200]
+        if self.told is not None and self.told.is_older:
+            note = "no meta.lastUpdated, and a version that names a later time is known: this one changes little"
+            values["notes"] = (*values.get("notes", ()), note)
         return Statement(trigger, control, event_at or self.stated_at, self.stated_at, **values)
 
     def moment(self, text: Any, where: str) -> datetime:
@@ -138,9 +151,9 @@ def checked_number(value: str, where: str) -> str:
         raise MessageRefused.at(
             where,
             f"{value[:40]!r} is not a number of a patient, stay or bill",
-            "use up to 64 letters, digits, - and _ without blanks",
+            "use up to 64 letters, digits, - and _ without blanks, not beginning with = + - or @",
             "编号格式无效",
-            "请使用不超过 64 位的字母、数字、- 和 _，不含空格",
+            "请使用不超过 64 位的字母、数字、- 和 _，不含空格，且不以 = + - @ 开头",
             code=102,
         )
     return value
@@ -230,7 +243,7 @@ def read_charge_item(frame: Frame) -> Statement:
     performers = body.get("performer") or [{}]
     charge = ChargeSaid(
         charge_no=number,
-        admission_no=frame.referred(body.get("context") or body.get("encounter"), "Encounter", "ChargeItem.encounter"),
+        admission_no=_stay_of_charge(frame),
         kind=first_word(_BILL_WORDS, body.get("code")) or "other",
         code=next(codes_of(body.get("code")), "")[:64],
         service_at=frame.moment(service_at, "ChargeItem.occurrence"),
@@ -242,6 +255,12 @@ def read_charge_item(frame: Frame) -> Statement:
         cancelled=body.get("status") in ("aborted", "entered-in-error", "not-billable"),
     )
     return frame.statement(charge.service_at, charges=(charge,), identities=frame.identity(number))
+
+
+def _stay_of_charge(frame: Frame) -> str:
+    """R4 context, R5 encounter."""
+    name = "context" if frame.resource.release == "r4" else "encounter"
+    return frame.referred(frame.body.get(name), "Encounter", f"ChargeItem.{name}")
 
 
 def _amount(body: dict[str, Any]) -> Decimal:

@@ -25,6 +25,8 @@ from service.admissions.local_time import FIRST, LAST
 
 Release = Literal["r4", "r5"]
 MAX_DEPTH = 40
+MAX_ITEMS = 1000
+"""In any one list of a resource: a stay has dozens of places, not thousands."""
 MODELS: dict[Release, dict[str, type[BaseModel]]] = {
     "r4": {
         "Patient": Patient4,
@@ -86,6 +88,7 @@ _INTENTS = (
     "option",
 )
 _PLACE_STATES = ("planned", "active", "reserved", "completed")
+_LINKS = ("replaced-by", "replaces", "refer", "seealso")
 _CLASSES = ("AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "PRENC", "SS", "VR")
 
 
@@ -134,6 +137,7 @@ def check(release: Release, kind: str, body: dict[str, Any]) -> Resource:
             f"send a {kind}",
             f"应为 {kind}",
         )
+    _check_lists(kind, body)
     model = MODELS[release][kind]
     try:
         model.model_validate(body)
@@ -147,10 +151,17 @@ def check(release: Release, kind: str, body: dict[str, Any]) -> Resource:
     return Resource(release, kind, body)
 
 
+def _check_lists(kind: str, body: dict[str, Any]) -> None:
+    for name, value in body.items():
+        if isinstance(value, list) and len(value) > MAX_ITEMS:
+            where = f"{kind}.{name[:64]}"
+            raise _invalid(where, f"has more than {MAX_ITEMS} entries", "send fewer", f"超过 {MAX_ITEMS} 项")
+
+
 def expression(kind: str, place: tuple[Any, ...]) -> str:
     """A FHIRPath of a place that the library names: Encounter.location[0].period.start."""
     path = kind
-    for part in place:
+    for part in place[:-1] if place and place[-1] == "root" else place:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
     return path
 
@@ -211,6 +222,9 @@ def _check_codes(release: Release, kind: str, body: dict[str, Any]) -> None:
         _one_of(body.get("status"), allowed, f"{kind}.status")
     if kind == "Patient" and "gender" in body:
         _one_of(body["gender"], _GENDERS, "Patient.gender")
+    if kind == "Patient":
+        for at, link in enumerate(body.get("link") or ()):
+            _one_of(link.get("type"), _LINKS, f"Patient.link[{at}].type")
     if kind == "ServiceRequest":
         _one_of(body.get("intent"), _INTENTS, "ServiceRequest.intent")
     if kind == "Encounter":
@@ -220,6 +234,8 @@ def _check_codes(release: Release, kind: str, body: dict[str, Any]) -> None:
         for at, place in enumerate(body.get("location") or ()):
             if "status" in place:
                 _one_of(place["status"], _PLACE_STATES, f"Encounter.location[{at}].status")
+        for at, item in enumerate(body.get("statusHistory") or ()):
+            _one_of(item.get("status"), _STATES["r4", "Encounter"], f"Encounter.statusHistory[{at}].status")
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], where: str) -> None:

@@ -144,18 +144,23 @@ def answerer(context: Context, facility_code: str, actor: Actor) -> Callable[[by
         except Exception:
             # The database is away, or we are at fault: the sender keeps the message and sends it again.
             _log.exception("a message could not be kept")
-            error = MessageRefused.at(
-                "",
-                "the message could not be kept",
-                "send it again later",
-                "消息未能保存",
-                "请稍后重发",
-                code=207,
-                lasting=False,
-            )
-            return refused(_header_only(data), facility_code, error, context.clock.now())
+            return answer_away(context, data, facility_code)
 
     return answer
+
+
+def answer_away(context: Context, data: bytes, facility_code: str) -> bytes:
+    """AE for a message that could not be kept: it is not refused, and to be sent again."""
+    error = MessageRefused.at(
+        "",
+        "the message could not be kept",
+        "send it again later",
+        "消息未能保存",
+        "请稍后重发",
+        code=207,
+        lasting=False,
+    )
+    return refused(_header_only(data), facility_code, error, context.clock.now())
 
 
 def refuser(context: Context, facility_code: str, max_frame: int) -> Callable[[bytes], bytes]:

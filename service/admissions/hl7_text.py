@@ -14,6 +14,8 @@ from service.admissions.errors import MessageRefused
 MAX_BYTES = 1024 * 1024
 MAX_SEGMENTS = 1000
 MAX_TEXT = 200
+MAX_SIGNS = 200_000
+"""Separators in a message: each makes an object, and a megabyte of them would hold the listener for seconds."""
 _FRAME = b"\x0b\x1c\r\n\t \x1a"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\ufffe\uffff]")
@@ -126,12 +128,31 @@ def read_message(data: bytes) -> Message:
         raise _unreadable("more than one message", "send one message at a time, each gets its answer", "一次只能发一条")
     if len(lines[0]) < 8 or lines[0][3].isalnum():
         raise _unreadable("MSH-1 or MSH-2 is missing", "begin with MSH|^~\\&|", "缺少 MSH-1 或 MSH-2")
+    _check_separators(lines[0])
+    if sum(text.count(sign) for sign in {lines[0][3], *lines[0][4:8]}) > MAX_SIGNS:
+        raise _unreadable(f"more than {MAX_SIGNS} separators", "split the message", f"分隔符超过 {MAX_SIGNS} 个")
     try:
         parsed = hl7.parse("\r".join(lines) + "\r")
         segments = tuple(_segments(parsed))
     except (hl7.HL7Exception, LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
         raise _unreadable(f"cannot be parsed ({type(error).__name__})", "send HL7 v2 in ER7", "无法解析") from None
     return Message(segments)
+
+
+def _check_separators(header: str) -> None:
+    """MSH-2: three to five signs (component, repetition, escape, subcomponent, truncation), each another one."""
+    separator = header[3]
+    signs = header[4:].partition(separator)[0]
+    plain = all(sign.isascii() and sign.isprintable() and not sign.isalnum() and sign != " " for sign in signs)
+    if not (3 <= len(signs) <= 5 and plain and len({separator, *signs}) == len(signs) + 1):
+        raise MessageRefused.at(
+            "MSH-2",
+            f"{signs[:10]!r} are no encoding characters",
+            "begin with MSH|^~\\&|",
+            "编码字符无效",
+            "请以 MSH|^~\\&| 开头",
+            code=102,
+        )
 
 
 def _segments(parsed: Any) -> Iterator[Segment]:
@@ -150,6 +171,15 @@ def _decode(data: bytes) -> str:
     if not data:
         raise _unreadable("the message is empty", "send one HL7 v2 message", "消息为空")
     data = data.removeprefix(b"\xef\xbb\xbf")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff", b"M\x00", b"\x00M"):
+        raise MessageRefused.at(
+            "MSH-18",
+            "the message is written in UTF-16",
+            "send UNICODE UTF-8 or GB 18030-2000",
+            "消息使用 UTF-16 编码",
+            "请使用 UNICODE UTF-8 或 GB 18030-2000",
+            code=103,
+        )
     declared = _declared_charset(data)
     if declared and declared not in _CHARSETS:
         raise MessageRefused.at(

@@ -21,6 +21,9 @@ from service.admissions.places import Places
 from service.admissions.statements import VitalSaid, is_number
 from service.admissions.stay_events import Facts
 
+PATIENT_CLASSES = frozenset("BCEINOPRU")
+"""HL7 table 0004: obstetrics, commercial account, emergency, inpatient, not applicable, outpatient, preadmit,
+recurring, unknown. Another code would silently make no inpatient of somebody."""
 INPATIENT = frozenset({"I", "B"})
 """HL7 table 0004: inpatient, obstetrics. Emergency, outpatient, preadmit, recurring: there is no bed to be in."""
 _SEX = {"m": "male", "f": "female", "o": "other", "a": "other", "u": "unknown", "n": "other"}
@@ -76,6 +79,15 @@ def read_visit(message: Message, pid: Segment, pv1: Segment, reading: Reading) -
     patient_class = pv1.text(2).upper()
     if not patient_class:
         raise _missing(pv1.where(2), "the patient class", "send I for an inpatient", "患者类别")
+    if patient_class not in PATIENT_CLASSES:
+        raise MessageRefused.at(
+            pv1.where(2),
+            f"{patient_class[:10]!r} is no patient class",
+            "send I for an inpatient, else one of B, C, E, N, O, P, R, U (HL7 table 0004)",
+            f"{patient_class[:10]!r} 不是患者类别",
+            "住院患者请填 I，其他为 B、C、E、N、O、P、R、U（HL7 表 0004）",
+            code=103,
+        )
     admitted, discharged = reading.stamp(pv1, 44), reading.stamp(pv1, 45)
     if admitted is not None and discharged is not None and discharged <= admitted:
         raise MessageRefused.at(
@@ -87,6 +99,15 @@ def read_visit(message: Message, pid: Segment, pv1: Segment, reading: Reading) -
             code=102,
         )
     sex, birth_date = demographics(pid)
+    if birth_date is not None and birth_date > reading.latest.astimezone(reading.places.zone).date():
+        raise MessageRefused.at(
+            "PID-7",
+            f"{pid.text(7)[:20]!r} lies in the future",
+            "correct the date of birth, or leave it empty",
+            "出生日期晚于当前日期",
+            "请更正出生日期或留空",
+            code=102,
+        )
     facts = Facts(
         patient_no=patient_no,
         sex=sex,
@@ -198,9 +219,9 @@ def _checked(number: str, where: str) -> str:
     raise MessageRefused.at(
         where,
         f"{number[:40]!r} is not a number of a patient or stay",
-        "use up to 64 letters, digits, - and _ without blanks",
+        "use up to 64 letters, digits, - and _ without blanks, not beginning with = + - or @",
         f"{number[:40]!r} 编号格式无效",
-        "请使用不超过 64 位的字母、数字、- 和 _，不含空格",
+        "请使用不超过 64 位的字母、数字、- 和 _，不含空格，且不以 = + - @ 开头",
         code=102,
     )
 

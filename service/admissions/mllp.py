@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from service.admissions.hl7_routes import certificate_names
 from service.kit.errors import InvalidInput
 from service.platform import metrics
 
@@ -84,6 +85,8 @@ class MllpServer:
     answer: Answerer
     refuse: Answerer | None = None
     """Given the beginning of a frame that is too large: the answer before the line closes. None: no answer."""
+    answer_of: Callable[[frozenset[str]], Answerer] | None = None
+    """Makes the answerer of a line by the names in its client's certificate; None: `answer` is everybody's."""
     _server: asyncio.Server | None = None
     _open: set[asyncio.Task[None]] = field(default_factory=set)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -165,6 +168,7 @@ class MllpServer:
         return None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        respond = self._answerer(writer)
         while not self._stopping.is_set():
             first = await self._next_byte(reader)
             if first in (b"\r", b"\n"):
@@ -174,9 +178,15 @@ class MllpServer:
                     refused_connections_total.labels("no_frame").inc()
                 return
             frame = await asyncio.wait_for(reader.readuntil(_END), self.options.frame_seconds)
-            reply = await asyncio.to_thread(self.answer, frame[: -len(_END)])
+            reply = await asyncio.to_thread(respond, frame[: -len(_END)])
             writer.write(_START + reply + _END)
             await asyncio.wait_for(writer.drain(), self.options.frame_seconds)
+
+    def _answerer(self, writer: asyncio.StreamWriter) -> Answerer:
+        if self.answer_of is None:
+            return self.answer
+        secured = writer.get_extra_info("ssl_object")
+        return self.answer_of(certificate_names(secured.getpeercert() if secured is not None else None))
 
     async def _tell_too_large(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers a frame that is too large. What still comes of it is read: closing a line with bytes unread resets

@@ -11,7 +11,8 @@ from service.admissions.stay_events import Event
 
 BILL_KINDS = ("medication", "examination", "treatment", "nursing", "bed", "other")
 """Kinds of orders and charges that rules tell apart."""
-_NUMBER = re.compile(r"^[^\s/?#%&\\<>\"'|^~]{1,64}$")
+_NUMBER = re.compile(r"^(?![=+@-])[^\s/?#%&\\<>\"'|^~]{1,64}$")
+"""Not what a spreadsheet takes for a formula: numbers are exported as CSV."""
 
 
 @dataclass(frozen=True, slots=True)

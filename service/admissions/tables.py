@@ -131,6 +131,28 @@ class InboundMessage(SQLModel, table=True):
     sealed: bytes | None = Field(default=None, sa_type=LargeBinary)  # a duplicate is kept once
 
 
+class UnclaimedMessage(SQLModel, table=True):
+    """A message of a sender that no facility is known for, sealed, until somebody claims it for one."""
+
+    __tablename__ = "unclaimed_message"
+    __table_args__ = (UniqueConstraint("sha256"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    sha256: str = Field(max_length=64)
+    control_id: str = Field(default="", max_length=200)
+    trigger: str = Field(default="", max_length=64)
+    sending_facility: str = Field(default="", max_length=200)  # MSH-4
+    receiving_facility: str = Field(default="", max_length=200)  # MSH-6
+    client: str = Field(default="", max_length=200)  # names in the client's certificate
+    error: str = Field(default="", max_length=2000)
+    received_at: datetime = Field(sa_type=UtcDateTime)  # the real clock, the first time
+    last_at: datetime = Field(sa_type=UtcDateTime)
+    attempts: int = Field(default=1)
+    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    message_id: str | None = Field(default=None, max_length=32)  # what it is kept as since
+    sealed: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
 class StayEvent(SQLModel, table=True):
     """One thing that was said about a stay; never changed. The stay's rows are what `fold` makes of all of them.
 

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from service.admissions.repository import patient_by_id
-from service.admissions.tables import Patient
+from service.admissions.event_log import numbers_merged_into, surviving_number
+from service.admissions.repository import patient_by_id, patients_by_no
+from service.admissions.tables import Patient, PatientMerge
 from service.admissions.vital_tables import VitalNotice
 from service.facilities import facility_by_id
 from service.kit.clock import utc
@@ -25,6 +26,8 @@ IDENTIFIERS = ("patient_no", "birth_date", "name", "card_no")
 NEEDED = 2
 """Identifiers that must agree before a death counts: one wrong digit must not close a living person's card."""
 _CHUNK = 500
+ITSELF = "source"
+"""The voice of a source that speaks for itself; no recorder is called so."""
 
 VitalCode = Literal["died", "alive"]
 
@@ -69,8 +72,12 @@ def record_vital_status(
     died_at: datetime | None = None,
     died_on: date | None = None,
     reference: str = "",
+    by_feed: bool = False,
 ) -> VitalNotice:
-    """Records what `source` says of the patient. The same notice twice is one.
+    """Records what `source` says of the patient. The same notice of the same voice twice is one.
+
+    `by_feed`: the notice came over the source's own line. Else `actor` speaks for the source only when it is a token
+    called after it, see `voice_of`.
 
     `identifiers` are those of the notice (`patient_no`, `birth_date` as YYYY-MM-DD, `name`, `card_no`); two must
     agree with the patient's record, and none differ, before the notice counts. A death has an instant or a date.
@@ -79,8 +86,9 @@ def record_vital_status(
     patient = patient_by_id(session, patient_id)
     facility = facility_by_id(session, facility_id)
     _check(source, status, died_at, died_on, noticed_at, now)
-    for known in notices_of(session, [patient_id]):
-        if (known.source, known.status, known.noticed_at) == (source, status, utc(noticed_at)) and (
+    voice = voice_of(source, actor, by_feed=by_feed)
+    for known in _own_notices(session, [patient_id]):
+        if (known.source, known.voice, known.status, known.noticed_at) == (source, voice, status, utc(noticed_at)) and (
             known.died_at,
             known.died_on,
         ) == (utc(died_at) if died_at else None, died_on):
@@ -90,6 +98,7 @@ def record_vital_status(
         facility_id=facility_id,
         patient_id=patient_id,
         source=source,
+        voice=voice,
         status=status,
         died_at=utc(died_at) if died_at else None,
         died_on=died_on,
@@ -112,15 +121,38 @@ def record_vital_status(
         object_kind="patient",
         object_id=patient_id,
         facility_id=facility_id,
-        details={"source": source, "noticed_at": row.noticed_at.isoformat(), "agreeing": row.agreeing},
+        details={"source": source, "voice": voice, "noticed_at": row.noticed_at.isoformat(), "agreeing": row.agreeing},
     )
-    key = f"purchases.rescreen:{facility_id}"
-    enqueue(session, "purchases.rescreen", {"facility_id": facility_id}, now=now, dedupe_key=key)
+    payload = {"facility_id": facility_id, "patient_ids": [patient_id]}
+    enqueue(session, "purchases.rescreen", payload, now=now, dedupe_key=f"purchases.rescreen:{patient_id}")
     return row
 
 
+def voice_of(source: str, recorded_by: str, *, by_feed: bool = False) -> str:
+    """Who speaks in the name of `source`: `ITSELF`, or whoever recorded it.
+
+    A source speaks for itself over a feed that a program sends, and by a token called after it (`civil_affairs`, or
+    `civil_affairs.2026` when it was renewed), which only an administrator makes. Anybody else may pass on what a
+    source said, and take back what they passed on themselves, but not what the source said itself.
+    """
+    kind, _, name = recorded_by.partition(":")
+    if by_feed and kind != "user":
+        return ITSELF
+    if kind == "token" and (name == source or name.startswith(f"{source}.")):
+        return ITSELF
+    return recorded_by
+
+
 def keep_alive_said(
-    session: Session, patient: Patient, source: str, noticed_at: datetime, actor: str, reference: str, now: datetime
+    session: Session,
+    patient: Patient,
+    source: str,
+    noticed_at: datetime,
+    actor: str,
+    reference: str,
+    now: datetime,
+    *,
+    by_feed: bool = False,
 ) -> bool:
     """Remembers when `source` last said that the patient lives, while nobody says the contrary; false when somebody
     does, and the notice is news that must be recorded as such.
@@ -131,12 +163,16 @@ def keep_alive_said(
     known = notices_of(session, [patient.id])
     if any(row.status == "died" for row in known):
         return False
-    row = next((row for row in known if row.source == source), None)
+    voice = voice_of(source, actor, by_feed=by_feed)
+    row = next(
+        (row for row in known if row.patient_id == patient.id and (row.source, row.voice) == (source, voice)), None
+    )
     if row is None:
         row = VitalNotice(
             facility_id=patient.facility_id,
             patient_id=patient.id,
             source=source,
+            voice=voice,
             status="alive",
             reference=reference[:200],
             noticed_at=utc(noticed_at),
@@ -162,16 +198,22 @@ def vital_status_of(
 
 
 def fold(notices: Iterable[VitalNotice]) -> VitalStatus:
-    """The latest notice of each source that is about this person counts. Of several deaths the earliest instant, so
-    that no service after any of them passes unseen; a source that says `alive` later than another said `died` makes
-    them conflict. A notice that may be about somebody else takes nothing back."""
-    latest: dict[str, VitalNotice] = {}
+    """The latest notice of each voice that is about this person counts, and what a source says itself replaces what
+    others said in its name. Of several deaths the earliest instant, so that no service after any of them passes unseen.
+
+    Whoever says `alive` later than another said `died` makes them conflict, also under the name of the same source:
+    a clerk takes back no death that a register gave notice of. A notice that may be about somebody else takes nothing
+    back.
+    """
+    latest: dict[tuple[str, str], VitalNotice] = {}
     doubted: set[str] = set()
     for row in sorted(notices, key=lambda row: (row.noticed_at, row.recorded_at, row.id)):
         if row.differing or (row.status == "died" and not is_confirmed(row)):
             doubted |= {row.source} if row.status == "died" else set()
             continue
-        latest[row.source] = row
+        if row.voice == ITSELF:
+            latest = {key: said for key, said in latest.items() if key[0] != row.source}
+        latest[row.source, row.voice] = row
         doubted.discard(row.source)
     deaths = [row for row in latest.values() if row.status == "died"]
     doubtful = tuple(sorted(doubted - {row.source for row in deaths}))
@@ -184,27 +226,52 @@ def fold(notices: Iterable[VitalNotice]) -> VitalStatus:
         conflicting=bool(denials),
         noticed_at=first,
         recorded_at=min(row.recorded_at for row in deaths),
-        sources=tuple(sorted(row.source for row in deaths)),
+        sources=tuple(sorted({row.source for row in deaths})),
         unconfirmed=doubtful,
         notice_ids=tuple(row.id for row in deaths),
     )
 
 
 def deaths_on_record(session: Session, facility_ids: Collection[str]) -> dict[str, VitalStatus]:
-    """Patient id -> status, for every patient of the facilities of whom a notice exists."""
+    """Patient id -> status, for every patient of the facilities of whom a notice exists, by whatever number."""
     grouped: dict[str, list[VitalNotice]] = defaultdict(list)
-    for row in session.exec(select(VitalNotice).where(col(VitalNotice.facility_id).in_(list(facility_ids)))):
+    wanted = list(facility_ids)
+    for row in session.exec(select(VitalNotice).where(col(VitalNotice.facility_id).in_(wanted))):
         grouped[row.patient_id].append(row)
-    return {patient_id: fold(rows) for patient_id, rows in grouped.items()}
+    merged = session.exec(select(PatientMerge.id).where(col(PatientMerge.facility_id).in_(wanted)).limit(1)).first()
+    everyone: dict[str, list[VitalNotice]] = defaultdict(list)
+    for patient_id, rows in grouped.items():
+        for same in {patient_id, *(_same_persons(session, [patient_id]) if merged else ())}:
+            everyone[same] += rows
+    return {patient_id: fold(rows) for patient_id, rows in everyone.items()}
 
 
 def notices_of(session: Session, patient_ids: Collection[str]) -> tuple[VitalNotice, ...]:
-    """Every notice about these patients, in order of notice."""
+    """Every notice about these patients, in order of notice; also those under numbers merged with theirs (A40)."""
+    return _own_notices(session, {*patient_ids, *_same_persons(session, patient_ids)})
+
+
+def _own_notices(session: Session, patient_ids: Collection[str]) -> tuple[VitalNotice, ...]:
     found: list[VitalNotice] = []
     wanted = sorted(set(patient_ids))
     for at in range(0, len(wanted), _CHUNK):
         found += session.exec(select(VitalNotice).where(col(VitalNotice.patient_id).in_(wanted[at : at + _CHUNK])))
     return tuple(sorted(found, key=lambda row: (row.noticed_at, row.recorded_at, row.id)))
+
+
+def _same_persons(session: Session, patient_ids: Collection[str]) -> set[str]:
+    """Ids of the patients whose numbers are, after all merges, the same persons' as those of `patient_ids`. Read anew
+    each time, because a later merge may undo an earlier one."""
+    found: set[str] = set()
+    for patient_id in patient_ids:
+        patient = session.get(Patient, patient_id)
+        if patient is None:
+            continue
+        number = surviving_number(session, patient.facility_id, patient.patient_no)
+        numbers = numbers_merged_into(session, patient.facility_id, number)
+        if len(numbers) > 1:
+            found |= {one.id for one in patients_by_no(session, patient.facility_id, numbers).values()}
+    return found
 
 
 def counts_from(died_at: datetime | None, died_on: date | None, zone: ZoneInfo) -> datetime:

@@ -17,6 +17,8 @@ class VitalNotice(SQLModel, table=True):
     source, by `noticed_at`, is what the source says now. Only an `alive` that contradicts nobody moves on with each
     message that repeats it.
 
+    `voice`: who speaks in the source's name: "source" for the source itself (a feed, or a token that is called after
+    it), else whoever recorded the notice. Only the same voice, or the source itself, takes a notice back.
     `counts_from`: the instant from which a service is after the death; of a date-only death the next local midnight.
     `agreeing`, `differing`: which identifiers of the notice meet the patient's own record, by name and never by value.
     """
@@ -27,6 +29,7 @@ class VitalNotice(SQLModel, table=True):
     facility_id: str = Field(foreign_key="facility.id", index=True, max_length=32)
     patient_id: str = Field(foreign_key="patient.id", index=True, max_length=32)
     source: str = Field(max_length=64)
+    voice: str = Field(max_length=100)
     status: str = Field(max_length=16)
     died_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     died_on: date | None = Field(default=None)

@@ -1,9 +1,7 @@
-"""`wardwatch adt-listen`, `messages`, `orders`, `charges`: what hospital systems send."""
+"""`wardwatch messages`, `orders`, `charges`: what hospital systems send. The listener: `adt_listen`."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,31 +11,23 @@ import typer
 from service.access import SYSTEM, Actor
 from service.admissions import (
     InboundMessage,
-    ListenOptions,
-    MllpServer,
     RowStatus,
     Wanted,
-    answerer,
+    claim_message,
     effects_of_message,
     import_bills,
     kept_messages,
     message_by_id,
-    mutual_tls,
-    networks,
     readable,
-    refuser,
     replay_messages,
-    serve_until,
     show_message,
+    waiting_messages,
 )
 from service.cli.census import report_document, report_lines
 from service.cli.console import AsJson, Grid, answer, installation, operator
 from service.cli.facility import read_file
 from service.facilities import facility_by_code
 from service.kit.errors import InvalidInput
-from service.platform import logging
-from service.platform.context import Context
-from service.platform.settings import get_settings
 
 messages_app = typer.Typer(no_args_is_help=True, help="Messages of hospital systems: list, show, replay.")
 orders_app = typer.Typer(no_args_is_help=True, help="Orders: import a file.")
@@ -55,62 +45,6 @@ def _orders() -> None:
 @charges_app.callback()
 def _charges() -> None:
     """Charges: import a file."""
-
-
-def listen(
-    facility: FacilityCode,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 2575,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="Address or network that may connect; repeatable. Default without TLS: this machine."),
-    ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="Our certificate, PEM.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its key, PEM.")] = None,
-    tls_client_ca: Annotated[Path | None, typer.Option(help="Authority that signed the clients' certificates.")] = None,
-    max_frame: Annotated[int, typer.Option(help="Largest message, bytes.", min=1024, max=16 * 1024 * 1024)] = 1048576,
-    max_connections: Annotated[int, typer.Option(help="Connections at once.", min=1, max=10_000)] = 200,
-) -> None:
-    """Take HL7 v2 messages of one facility over MLLP, and answer each, until stopped."""
-    files = (tls_cert, tls_key, tls_client_ca)
-    tls = None
-    if any(files):
-        if tls_cert is None or tls_key is None or tls_client_ca is None:
-            raise InvalidInput(
-                "mutual TLS needs three files",
-                field="tls",
-                remedy="give --tls-cert, --tls-key and --tls-client-ca",
-            )
-        tls = mutual_tls(tls_cert, tls_key, tls_client_ca)
-    options = ListenOptions(host=host, port=port, tls=tls, max_frame=max_frame, max_connections=max_connections)
-    if allow or tls is not None:
-        options = replace(options, allowed=networks(tuple(allow or ())))
-    settings = get_settings()
-    logging.configure(settings.log_level)
-    with installation(settings) as context:
-        with context.database.reading() as session:
-            facility_by_code(session, facility)
-        asyncio.run(_listen(context, facility, options))
-
-
-async def _listen(context: Context, facility: str, options: ListenOptions) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    server = MllpServer(
-        options,
-        answerer(context, facility, replace(SYSTEM, name="adt-listen")),
-        refuser(context, facility, options.max_frame),
-    )
-    waiting = asyncio.ensure_future(stopped.wait())
-    serving = asyncio.ensure_future(serve_until(server, waiting))
-    while not server.is_listening and not serving.done():
-        await asyncio.sleep(0.01)
-    if not serving.done():
-        answer({}, False, [f"listening on {options.host}:{server.port} for {facility}"])
-        typer.get_text_stream("stdout").flush()
-    await serving
 
 
 @messages_app.command("ls")
@@ -182,6 +116,36 @@ def replay_(
         document = [{"id": one.id, "state": outcome.state, "error": one.error} for one, outcome in done]
     answer(document, as_json, [f"{one['id']} {one['state']} {one['error']}".rstrip() for one in document])
     if any(outcome.error is not None for _, outcome in done):
+        raise typer.Exit(1)
+
+
+@messages_app.command("unclaimed")
+def unclaimed(
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List messages of senders that no facility is known for, the latest first."""
+    with installation() as context, context.database.reading() as session:
+        found = waiting_messages(session, limit)
+    names = ("id", "last_at", "sending_facility", "receiving_facility", "client", "trigger", "attempts", "error")
+    documents = [{name: getattr(one, name) for name in names} for one in found]
+    answer(documents, as_json, Grid(names, [tuple(str(value) for value in one.values()) for one in documents]))
+
+
+@messages_app.command("claim")
+def claim(
+    message: Annotated[str, typer.Argument(metavar="ID", help="Id of the unclaimed message.")],
+    facility: FacilityCode,
+    as_json: AsJson = False,
+) -> None:
+    """Take an unclaimed message as one of a facility's. One that is refused once more ends with status 1."""
+    with installation() as context, context.database.transaction() as session:
+        place = facility_by_code(session, facility)
+        outcome = claim_message(context, session, place, message, actor=_actor()).outcome
+    error = outcome.error.line() if outcome.error else ""
+    document = {"id": outcome.message_id, "state": outcome.state, "error": error}
+    answer(document, as_json, [" ".join(filter(None, (outcome.message_id, outcome.state, error)))])
+    if outcome.error is not None:
         raise typer.Exit(1)
 
 

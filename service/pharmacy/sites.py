@@ -9,12 +9,13 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from service.access import Actor, Permission
-from service.facilities import Facility, facilities_readable, facility_by_id
+from service.facilities import Facility, event_now, facilities_readable, facility_by_id
 from service.kit.errors import InvalidInput
 from service.ledger import append
 from service.pharmacy.errors import DelegationRefused
-from service.pharmacy.policy import PurchasePolicy, policy_of
-from service.pharmacy.tables import PharmacySite
+from service.pharmacy.policies import DEFAULT_BASIS, SINCE_EVER, add_policy, is_judged, purchase_policy
+from service.pharmacy.policy import policy_of
+from service.pharmacy.tables import Delegate, Delegation, IdentityExemption, PharmacySite, Purchase
 
 _DAYS = frozenset("0123456")
 
@@ -35,11 +36,6 @@ def own_register(facility: Facility) -> str:
 def register_of(session: Session, facility: Facility) -> str:
     """The code of the register that the facility uses."""
     return site_of(session, facility).register_code
-
-
-def purchase_policy(session: Session, facility: Facility) -> PurchasePolicy:
-    """What the facility judges purchases by."""
-    return policy_of(site_of(session, facility).policy)
 
 
 def members(session: Session, register_code: str) -> tuple[str, ...]:
@@ -74,14 +70,17 @@ def describe_site(
     pharmacy_type: str,
     opening_hours: Mapping[str, Any],
     policy: Mapping[str, Any],
+    legal_basis: Mapping[str, str] | None = None,
     actor: Actor,
     now: datetime,
 ) -> PharmacySite:
     """Describes a pharmacy, or a hospital that shares a register. Raises `InvalidInput`, `DelegationRefused`.
 
-    Whoever joins a register reads what is in it: only those who administer all of its members may let another one in.
+    Another policy than the one in force holds from now on, the first one from ever; what was judged stays as it is.
+    Whoever joins a register reads what is in it: only those who administer all of its members may let another one in;
+    of a register without members, those who administer every facility that entered something that is still kept.
     """
-    policy_of(policy)
+    wanted, present = policy_of(policy), event_now(facility, now)
     _check_hours(opening_hours)
     code = register or own_register(facility)
     if register.startswith("="):
@@ -90,9 +89,13 @@ def describe_site(
     if code != site.register_code and register:
         _may_join(session, register, actor)
     site.register_code, site.level, site.pharmacy_type = code, level, pharmacy_type
-    site.opening_hours, site.policy, site.updated_at = dict(opening_hours), dict(policy), now
+    site.opening_hours, site.updated_at = dict(opening_hours), now
     session.add(site)
     session.flush()
+    if wanted.version != purchase_policy(session, facility, present).version.partition("@")[0]:
+        basis = legal_basis or DEFAULT_BASIS
+        begins = None if is_judged(session, facility.id) else SINCE_EVER
+        add_policy(session, facility, policy, effective_from=begins, legal_basis=basis, actor=actor, now=now)
     append(
         session,
         clock_now=now,
@@ -108,7 +111,7 @@ def describe_site(
 
 
 def _may_join(session: Session, register: str, actor: Actor) -> None:
-    for facility_id in members(session, register):
+    for facility_id in members(session, register) or _who_entered(session, register):
         if not actor.may(Permission.FACILITY_WRITE, facility_id):
             raise DelegationRefused(
                 "the register belongs to facilities that you do not administer",
@@ -117,6 +120,16 @@ def _may_join(session: Session, register: str, actor: Actor) -> None:
                 message_zh="该登记册属于您无权管理的机构",
                 remedy_zh="请联系管理全部成员机构的管理员，或使用其他代码",
             )
+
+
+def _who_entered(session: Session, register: str) -> tuple[str, ...]:
+    """Facilities that entered what is still kept under the code: a register that all have left is theirs all the
+    same. Its delegates and purchases must not go to whoever next takes the code."""
+    found: set[str] = set()
+    for table in (Delegate, Delegation, IdentityExemption, Purchase):
+        query = select(table.facility_id).where(table.register_code == register).distinct()
+        found |= set(session.exec(query))
+    return tuple(sorted(found))
 
 
 def _check_hours(hours: Mapping[str, Any]) -> None:

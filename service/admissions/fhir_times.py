@@ -1,0 +1,125 @@
+"""When a FHIR resource was said, for those that do not say it: the best time there is.
+
+`meta.lastUpdated` is that time. Without it, in this order: `Bundle.timestamp`, if the bundle holds the resource once;
+the request's `Last-Modified`; the latest time that the resource itself names and that has come; the arrival. Two
+versions that name the same latest time are ordered by arrival: nothing else tells them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from service.admissions.errors import MessageRefused
+from service.admissions.fhir_resources import parse_moment
+from service.admissions.tables import ChargeItem, ClinicalOrder, StayEvent
+
+SAME_TIME = timedelta(seconds=1)
+"""Versions that name one time are laid a microsecond apart, in the order of their arrival, within this span."""
+_PERIODS: dict[str, tuple[str, ...]] = {
+    "Encounter": ("period", "actualPeriod"),
+    "ServiceRequest": ("occurrencePeriod",),
+    "ChargeItem": ("occurrencePeriod",),
+}
+_INSTANTS: dict[str, tuple[str, ...]] = {
+    "ServiceRequest": ("authoredOn", "occurrenceDateTime"),
+    "ChargeItem": ("enteredDate", "occurrenceDateTime"),
+}
+_NOT_YET = frozenset({"planned", "reserved"})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """When an undated resource counts as said; `is_older`: a version that names a later time is known already."""
+
+    at: datetime
+    is_older: bool = False
+
+
+def with_time(body: dict[str, Any], instant: str) -> None:
+    """Gives the resource `instant` as its `meta.lastUpdated` if it has none."""
+    meta = body.setdefault("meta", {})
+    if instant and isinstance(meta, dict) and not meta.get("lastUpdated"):
+        meta["lastUpdated"] = instant
+
+
+def instant_of_header(value: str | None) -> str:
+    """`Last-Modified` as a FHIR instant; "" when there is none or it is no date."""
+    if not value:
+        return ""
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return ""
+    return moment.isoformat() if moment.tzinfo is not None else ""
+
+
+def named_time(kind: str, body: dict[str, Any], latest: datetime) -> datetime | None:
+    """The latest instant not after `latest` at which the resource says that something happened."""
+    found = []
+    for text in _named(kind, body):
+        try:
+            moment = parse_moment(text, kind)
+        except MessageRefused:
+            continue  # a date alone, or a fault that is told where the element is read
+        if moment <= latest:
+            found.append(moment)
+    return max(found, default=None)
+
+
+def told(session: Session, facility_id: str, kind: str, number: str, named: datetime) -> Told:
+    """When this version of the resource `number` counts as said: at the time that it names, after those that named the
+    same."""
+    known = sorted(set(session.exec(_said_since(kind, facility_id, number, named))))
+    same = [moment for moment in known if moment < named + SAME_TIME]
+    at = same[-1] + timedelta(microseconds=1) if same else named
+    return Told(at, is_older=bool(known) and known[-1] >= named + SAME_TIME)
+
+
+def _said_since(kind: str, facility_id: str, number: str, named: datetime) -> SelectOfScalar[datetime]:
+    if kind == "ServiceRequest":
+        return select(ClinicalOrder.stated_at).where(
+            ClinicalOrder.facility_id == facility_id,
+            ClinicalOrder.order_no == number,
+            col(ClinicalOrder.stated_at) >= named,
+        )
+    if kind == "ChargeItem":
+        return select(ChargeItem.stated_at).where(
+            ChargeItem.facility_id == facility_id,
+            ChargeItem.charge_no == number,
+            col(ChargeItem.stated_at) >= named,
+        )
+    return select(StayEvent.stated_at).where(
+        StayEvent.facility_id == facility_id,
+        StayEvent.admission_no == number,
+        StayEvent.source == "fhir",
+        col(StayEvent.stated_at) >= named,
+    )
+
+
+def _named(kind: str, body: dict[str, Any]) -> Iterator[Any]:
+    for name in _INSTANTS.get(kind, ()):
+        yield body.get(name)
+    for name in _PERIODS.get(kind, ()):
+        yield from _ends(body.get(name))
+    if kind == "Encounter":
+        for item in (*_items(body, "location"), *_items(body, "statusHistory")):
+            if item.get("status") not in _NOT_YET:
+                yield from _ends(item.get("period"))
+
+
+def _ends(period: Any) -> Iterator[Any]:
+    if isinstance(period, dict):
+        yield period.get("start")
+        yield period.get("end")
+
+
+def _items(body: dict[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    found = body.get(name)
+    yield from (item for item in found if isinstance(item, dict)) if isinstance(found, list) else ()

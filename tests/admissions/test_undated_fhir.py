@@ -1,0 +1,143 @@
+"""FHIR resources without `meta.lastUpdated`: ordered by the best time there is, in whatever order they come."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.platform.context import Context
+from tests.admissions.test_samples import beds, bills, local, record, sender
+
+__all__ = ["sender"]
+
+DAY = "2026-03-{:02}T{}:00+08:00"
+
+
+def encounter(status: str, *places: tuple[str, str], history: list[Any] | None = None, end: str = "") -> dict[str, Any]:
+    """A version of the stay Z9, admitted on the 2nd at 08:00; `places`: (bed, since)."""
+    body: dict[str, Any] = {
+        "resourceType": "Encounter",
+        "id": "z9",
+        "identifier": [{"value": "Z9"}],
+        "status": status,
+        "class": {"code": "IMP"},
+        "subject": {"identifier": {"value": "P9"}},
+        "period": {"start": DAY.format(2, "08:00")} | ({"end": end} if end else {}),
+        "location": [{"location": {"identifier": {"value": bed}}, "period": {"start": since}} for bed, since in places],
+    }
+    if history:
+        body["statusHistory"] = history
+    return body
+
+
+FIRST, MOVED = ("N1-01", DAY.format(2, "08:00")), ("N1-02", DAY.format(3, "10:00"))
+AWAY: dict[str, Any] = {"status": "onleave", "period": {"start": DAY.format(4, "09:00")}}
+BACK: dict[str, Any] = {"status": "onleave", "period": {"start": DAY.format(4, "09:00"), "end": DAY.format(4, "17:00")}}
+VERSIONS = [
+    encounter("in-progress", FIRST),
+    encounter("in-progress", FIRST, MOVED),
+    encounter("onleave", FIRST, MOVED, history=[AWAY]),
+    encounter("in-progress", FIRST, MOVED, history=[BACK]),
+    encounter("finished", FIRST, MOVED, history=[BACK], end=DAY.format(6, "10:00")),
+]
+
+
+def put(sender: TestClient, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
+    answer = sender.put(f"/fhir/r4/{body['resourceType']}/{body['id']}", json=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2, 3, 4, 5, 6])
+def test_undated_versions_in_any_order_lead_to_what_an_orderly_feed_leads_to(
+    context: Context, sender: TestClient, seed: int | None
+) -> None:
+    versions = list(VERSIONS)
+    if seed is not None:
+        dice = random.Random(seed)
+        versions += dice.sample(versions, 2)  # and twice
+        dice.shuffle(versions)
+    for body in versions:
+        put(sender, body)
+    stay = record(context, "Z9")
+    assert beds(context, "Z9") == [("N1-01", "02 08:00"), ("N1-02", "03 10:00")]
+    assert stay.discharged_at is not None
+    assert local(stay.discharged_at) == "06 10:00"
+    assert [(local(one.interval.start), local(one.interval.end)) for one in stay.leaves] == [("04 09:00", "04 17:00")]
+
+
+def test_an_older_version_says_that_it_changes_little(sender: TestClient) -> None:
+    put(sender, VERSIONS[-1])
+    notes = [issue["diagnostics"] for issue in put(sender, VERSIONS[1])["issue"]]
+    assert any("meta.lastUpdated" in note for note in notes), notes
+
+
+def test_versions_that_name_one_time_are_taken_as_they_come(context: Context, sender: TestClient) -> None:
+    put(sender, encounter("in-progress", ("N1-03", DAY.format(2, "08:00"))))
+    put(sender, encounter("in-progress", FIRST))
+    assert beds(context, "Z9") == [("N1-01", "02 08:00")]
+
+
+@pytest.mark.parametrize("how", ["last-modified", "bundle"])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_request_may_say_when(context: Context, sender: TestClient, how: str, newest_first: bool) -> None:
+    """A discharge that is taken back names no time: the header or the bundle does."""
+    over, there = VERSIONS[-1], encounter("in-progress", FIRST)
+    sent = [(over, "Sat, 07 Mar 2026 02:00:00 GMT"), (there, "Sat, 07 Mar 2026 03:00:00 GMT")]
+    for body, said in reversed(sent) if newest_first else sent:
+        if how == "last-modified":
+            put(sender, body, {"Last-Modified": said})
+            continue
+        stamp = f"2026-03-07T{said[17:25]}Z"
+        request = {"method": "PUT", "url": "Encounter/z9"}
+        bundle = {"resourceType": "Bundle", "type": "transaction", "timestamp": stamp}
+        answer = sender.post("/fhir/r4", json=bundle | {"entry": [{"resource": body, "request": request}]})
+        assert answer.status_code == 200, answer.text
+    assert record(context, "Z9").discharged_at is None
+
+
+def test_a_bundle_of_many_versions_of_one_stay_says_nothing_of_their_order(
+    context: Context, sender: TestClient
+) -> None:
+    request = {"method": "PUT", "url": "Encounter/z9"}
+    entries = [{"resource": body, "request": request} for body in reversed(VERSIONS)]
+    bundle = {"resourceType": "Bundle", "type": "batch", "timestamp": DAY.format(9, "08:00"), "entry": entries}
+    assert sender.post("/fhir/r4", json=bundle).status_code == 200
+    assert beds(context, "Z9") == [("N1-01", "02 08:00"), ("N1-02", "03 10:00")]
+    assert record(context, "Z9").discharged_at is not None
+
+
+def test_a_bundle_whose_time_is_none_is_told_so(sender: TestClient) -> None:
+    request = {"method": "PUT", "url": "Encounter/z9"}
+    bundle = {"resourceType": "Bundle", "type": "batch", "timestamp": "yesterday"}
+    answer = sender.post("/fhir/r4", json=bundle | {"entry": [{"resource": VERSIONS[0], "request": request}]})
+    assert answer.status_code == 422
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.timestamp"]
+
+
+def charge(amount: float, entered: str) -> dict[str, Any]:
+    return {
+        "resourceType": "ChargeItem",
+        "id": "c9",
+        "identifier": [{"value": "C9"}],
+        "status": "billable",
+        "code": {"coding": [{"code": "bed"}]},
+        "subject": {"identifier": {"value": "P9"}},
+        "context": {"identifier": {"value": "Z9"}},
+        "occurrenceDateTime": DAY.format(3, "08:00"),
+        "enteredDate": entered,
+        "priceOverride": {"value": amount},
+    }
+
+
+def test_charges_without_a_date_are_ordered_by_when_they_were_entered(context: Context, sender: TestClient) -> None:
+    put(sender, VERSIONS[0])
+    late, early = charge(40, DAY.format(4, "08:00")), charge(400, DAY.format(3, "09:00"))
+    for body in (late, early):
+        put(sender, body)
+    assert bills(context, "Z9")[1] == ["bed 40"]
+    put(sender, charge(30, DAY.format(4, "08:00")))  # the same time once more: as it comes
+    assert bills(context, "Z9")[1] == ["bed 30"]
