@@ -9,21 +9,25 @@ from service.enrolment.errors import BulkUnreadable, ConfirmationRefused, Consen
 from service.enrolment.expiry import expire_templates
 from service.enrolment.galleries import delegate_gallery, gallery, gallery_of_pack, templates_of
 from service.enrolment.merging import carry_over
-from service.enrolment.pack import opened_pack
+from service.enrolment.pack import opened_pack, threshold_of
 from service.enrolment.person_templates import PersonKind, kinds_of, staff_ids, staff_numbers
-from service.enrolment.persons import PersonReport, enrol_delegate, enrol_staff, revoke_person
+from service.enrolment.persons import PersonReport, enrol_delegate, enrol_staff, is_enrolled_from, revoke_person
 from service.enrolment.photos import AssessedPhoto, Assessor
 from service.enrolment.reasons import REASON_CODES, Reason
 from service.enrolment.references import expired_references, reference_since
 from service.enrolment.report import EnrolmentReport, EnrolmentStatus, LookAlike, PhotoReport
 from service.enrolment.second_person import confirm_enrolment, revoke_enrolment
+from service.enrolment.sources import PhotoSource, open_source
+from service.enrolment.staff_patients import staff_among_patients
 from service.enrolment.tables import Consent, FaceTemplate, GalleryStamp, PersonTemplate
 from service.enrolment.templates import NewTemplate, enrolment_signatures, store_template
+from service.enrolment.ward_gallery import BoxNames, templates_version, ward_gallery
 
 __all__ = [
     "REASON_CODES",
     "AssessedPhoto",
     "Assessor",
+    "BoxNames",
     "BulkReport",
     "BulkRow",
     "BulkUnreadable",
@@ -42,6 +46,7 @@ __all__ = [
     "PersonReport",
     "PersonTemplate",
     "PhotoReport",
+    "PhotoSource",
     "Reason",
     "bulk_enrol",
     "carry_over",
@@ -58,15 +63,21 @@ __all__ = [
     "expired_references",
     "gallery",
     "gallery_of_pack",
+    "is_enrolled_from",
     "kinds_of",
+    "open_source",
     "opened_pack",
     "record_consent",
     "reference_since",
     "revoke_enrolment",
     "revoke_person",
+    "staff_among_patients",
     "staff_ids",
     "staff_numbers",
     "standing_consent",
     "store_template",
     "templates_of",
+    "templates_version",
+    "threshold_of",
+    "ward_gallery",
 ]

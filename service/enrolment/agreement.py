@@ -8,14 +8,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.enrolment.look_alikes import SAME_PERSON
 from service.enrolment.photos import AssessedPhoto
 from service.enrolment.reasons import reason
 
 
-def reject_outliers(
-    photos: Sequence[AssessedPhoto], same_person: float = SAME_PERSON
-) -> tuple[AssessedPhoto, ...] | None:
+def reject_outliers(photos: Sequence[AssessedPhoto], same_person: float) -> tuple[AssessedPhoto, ...] | None:
     """The photographs without those that show somebody else; `None` when no majority shows one person.
 
     The rule: of the good photographs the one that most others match (cosine of `same_person`) stands in the middle;
@@ -31,7 +28,7 @@ def reject_outliers(
     return tuple(_outlier(photo) if k in outliers else photo for k, photo in enumerate(photos))
 
 
-def one_person(vectors: Sequence[NDArray[np.float32]], same_person: float = SAME_PERSON) -> frozenset[int] | None:
+def one_person(vectors: Sequence[NDArray[np.float32]], same_person: float) -> frozenset[int] | None:
     """Indices of the unit `vectors` ((d,) each) that are one person by that rule; `None` without a majority."""
     if not vectors:
         return frozenset()

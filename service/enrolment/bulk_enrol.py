@@ -194,7 +194,7 @@ class _Group:
                 tuple(assessed.values()),
                 self.assessor.pack_hash,
                 self.faces,
-                self.assessor.same_person,
+                same_person=self.assessor.same_person,
             )
 
 

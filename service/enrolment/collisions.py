@@ -13,7 +13,7 @@ import numpy as np
 from sqlmodel import Session, col, select
 
 from service.enrolment.consent import consent_states
-from service.enrolment.look_alikes import SAME_PERSON
+from service.enrolment.pack import threshold_of
 from service.enrolment.stamp import stamp_of
 from service.enrolment.tables import FaceTemplate
 from service.enrolment.templates import OpenTemplate, open_templates, proven_clause
@@ -64,21 +64,21 @@ _collisions = _HeldCollisions()
 def collisions(context: Context, session: Session, facility_id: str) -> tuple[Collision, ...]:
     """Pairs of the facility's patients whose proven references are one face, by key.
 
-    Only patients whose consent stands, and only references of one and the same model pack, are compared; the pack
-    itself is not needed. No template leaves this function, and nothing is written down. A sealed template that does not
-    open is left out and logged: the rules about everybody else go on.
+    Only patients whose consent stands, and only references of one and the same model pack, are compared, by that
+    pack's threshold; the pack itself need not be opened. No template leaves this function, and nothing is written down.
+    A sealed template that does not open is left out and logged: the rules about everybody else go on.
     """
     stamp = stamp_of(session, facility_id)
     if not stamp:
         return ()  # nobody was ever enrolled here
     found = _collisions.get(facility_id, stamp)
     if found is None:
-        found = tuple(_compare(context.keys, session, facility_id))
+        found = tuple(_compare(context, session, facility_id))
         _collisions.put(facility_id, stamp, found)
     return found
 
 
-def _compare(keys: KeyRing, session: Session, facility_id: str) -> Iterator[Collision]:
+def _compare(context: Context, session: Session, facility_id: str) -> Iterator[Collision]:
     consents = consent_states(session, facility_id)
     query = (
         select(FaceTemplate)
@@ -86,12 +86,17 @@ def _compare(keys: KeyRing, session: Session, facility_id: str) -> Iterator[Coll
         .order_by(col(FaceTemplate.pack_hash), col(FaceTemplate.patient_id), col(FaceTemplate.id))
     )
     rows = [row for row in session.exec(query) if consents.get(row.patient_id) == "given"]
-    best: dict[tuple[str, str], float] = {}
-    for _, own in groupby(rows, key=lambda row: (row.pack_hash, row.dimension)):
-        for pair, similarity in _alike(list(_opened(keys, own))):
-            best[pair] = max(similarity, best.get(pair, -1.0))
-    for (first, second), similarity in sorted(best.items()):
-        yield Collision(first, second, round(similarity, 4), SAME_PERSON)
+    best: dict[tuple[str, str], tuple[float, float]] = {}
+    for (pack_hash, _), own in groupby(rows, key=lambda row: (row.pack_hash, row.dimension)):
+        threshold = threshold_of(context, pack_hash)
+        for pair, similarity in _alike(list(_opened(context.keys, own)), threshold):
+            best[pair] = max((similarity, threshold), best.get(pair, (-1.0, 0.0)), key=_margin)
+    for (first, second), (similarity, threshold) in sorted(best.items()):
+        yield Collision(first, second, round(similarity, 4), threshold)
+
+
+def _margin(found: tuple[float, float]) -> float:
+    return found[0] - found[1]
 
 
 def _opened(keys: KeyRing, rows: Iterable[FaceTemplate]) -> Iterator[OpenTemplate]:
@@ -105,14 +110,14 @@ def _opened(keys: KeyRing, rows: Iterable[FaceTemplate]) -> Iterator[OpenTemplat
         log.error("templates could not be opened, and were not compared", extra={"templates": broken})
 
 
-def _alike(opened: list[OpenTemplate]) -> Iterator[tuple[tuple[str, str], float]]:
+def _alike(opened: list[OpenTemplate], threshold: float) -> Iterator[tuple[tuple[str, str], float]]:
     """Pairs of different patients, in order of their ids, from the threshold on; a pair may come several times."""
     if len(opened) < 2:
         return
     vectors = np.stack([item.vector for item in opened])
     for start in range(0, len(opened), _ROWS_AT_ONCE):
         similarities = vectors[start : start + _ROWS_AT_ONCE] @ vectors.T
-        for row, column in np.argwhere(similarities >= SAME_PERSON).tolist():
+        for row, column in np.argwhere(similarities >= threshold).tolist():
             first, second = opened[start + row].patient_id, opened[column].patient_id
             if first < second:
                 yield (first, second), float(similarities[row, column])

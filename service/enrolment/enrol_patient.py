@@ -12,7 +12,7 @@ from service.access import Actor, Permission
 from service.admissions import Patient
 from service.enrolment.agreement import reject_outliers
 from service.enrolment.consent import standing_consent
-from service.enrolment.look_alikes import SAME_PERSON, KnownFaces, look_alikes, resembles
+from service.enrolment.look_alikes import KnownFaces, look_alikes, resembles
 from service.enrolment.notices import judgement_changed
 from service.enrolment.photos import MAX_PHOTOS, AssessedPhoto, Assessor, assess_photos, pack_assessor
 from service.enrolment.reasons import Reason, reason
@@ -148,7 +148,8 @@ def store_enrolment(
     photos: Sequence[AssessedPhoto],
     pack_hash: str,
     known_faces: KnownFaces | None = None,
-    same_person: float = SAME_PERSON,
+    *,
+    same_person: float,
 ) -> EnrolmentReport:
     """Decides over assessed pictures, keeps what is accepted. Consent is checked again: it may be withdrawn by now.
 

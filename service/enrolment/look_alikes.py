@@ -13,10 +13,7 @@ from service.enrolment.person_templates import PersonKind, open_persons, standin
 from service.enrolment.report import LookAlike
 from service.enrolment.templates import OpenTemplate, open_templates, template_ids_of_facility, templates_by_id
 from service.platform.crypto import KeyRing
-from service.vision import ReadingPolicy
 
-SAME_PERSON = ReadingPolicy().same_person
-"""Cosine from which two faces count as one person's where no pack says otherwise; measured, see `ReadingPolicy`."""
 _REPORTED = 5
 
 
@@ -53,9 +50,10 @@ def look_alikes(
     facility_id: str,
     patient_id: str,
     vectors: Sequence[NDArray[np.float32]],
-    same_person: float = SAME_PERSON,
+    same_person: float,
 ) -> tuple[LookAlike, ...]:
-    """Others enrolled at the facility whom one of `vectors` resembles, the most similar first, at most five.
+    """Others enrolled at the facility whom one of `vectors` resembles from the cosine `same_person` on, which is the
+    pack's own; the most similar first, at most five.
 
     Unproven templates are compared too: whoever enrols one face under two names need not prove either.
     """
@@ -78,9 +76,7 @@ def look_alikes(
     return tuple(found[:_REPORTED])
 
 
-def resembles(
-    vectors: Sequence[NDArray[np.float32]], known: Sequence[OpenTemplate], same_person: float = SAME_PERSON
-) -> bool:
+def resembles(vectors: Sequence[NDArray[np.float32]], known: Sequence[OpenTemplate], same_person: float) -> bool:
     """Whether each vector is the same person as some known template."""
     if not known:
         return True

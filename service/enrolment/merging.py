@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session
 
 from service.admissions import Patient
 from service.enrolment.consent import consents_of, standing_consent
-from service.enrolment.look_alikes import SAME_PERSON, resembles
+from service.enrolment.look_alikes import resembles
 from service.enrolment.notices import judgement_changed
 from service.enrolment.stamp import restamp
 from service.enrolment.tables import FaceTemplate
@@ -32,14 +32,14 @@ def carry_over(
     prior_id: str,
     surviving_id: str,
     now: datetime,
-    *,
-    same_person: float = SAME_PERSON,
+    threshold: Callable[[str], float],
 ) -> bool:
     """What stands under the patient `prior_id` becomes the survivor's, or is wiped; whether it was carried over.
 
     Templates and decisions are carried over when the faces agree, or one of the two has none. Faces that differ, or
     cannot be compared because different packs made them, say that somebody has to look: the prior one's templates are
     wiped, and the ledger says so. Of all decisions the latest stands, as always. Doing it again changes nothing.
+    `threshold`: of a pack, by its hash (`threshold_of`).
     """
     prior, survivor = session.get(Patient, prior_id), session.get(Patient, surviving_id)
     if prior is None or survivor is None or prior.id == survivor.id or prior.facility_id != survivor.facility_id:
@@ -50,7 +50,7 @@ def carry_over(
     if not rows and not decisions:
         return True
     since = min([row.effective_from for row in rows] + [decision.given_at for decision in decisions])
-    agree = not moving or not standing or _agree(keys, moving, standing, same_person)
+    agree = not moving or not standing or _agree(keys, moving, standing, threshold)
     if agree:
         for row in rows:
             if row.sealed is not None and standing:
@@ -81,11 +81,13 @@ def carry_over(
     return agree
 
 
-def _agree(keys: KeyRing, moving: Sequence[FaceTemplate], standing: Sequence[FaceTemplate], same_person: float) -> bool:
+def _agree(
+    keys: KeyRing, moving: Sequence[FaceTemplate], standing: Sequence[FaceTemplate], threshold: Callable[[str], float]
+) -> bool:
     """Whether each of the one's faces is the other's, pack by pack."""
     for pack_hash in {row.pack_hash for row in moving}:
         own = open_templates(keys, [row for row in moving if row.pack_hash == pack_hash])
         other = open_templates(keys, [row for row in standing if row.pack_hash == pack_hash])
-        if not other or not resembles([item.vector for item in own], other, same_person):
+        if not other or not resembles([item.vector for item in own], other, threshold(pack_hash)):
             return False
     return True

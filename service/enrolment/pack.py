@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from service.platform.context import Context
-from service.vision import Pack, RuntimeOptions, load_pack
+from service.vision import Pack, ReadingPolicy, RuntimeOptions, load_pack, stated_threshold
 
 
 class _OpenPacks:
@@ -23,6 +23,11 @@ class _OpenPacks:
                 self._packs[key] = load_pack(folder, options)
             return self._packs[key]
 
+    def threshold(self, pack_hash: str) -> float | None:
+        with self._lock:
+            same = (pack.thresholds.same_person for pack in self._packs.values() if pack.pack_hash == pack_hash)
+            return next(same, None)
+
 
 _packs = _OpenPacks()
 
@@ -32,3 +37,18 @@ def opened_pack(context: Context) -> Pack:
     settings = context.settings
     options = RuntimeOptions(providers=tuple(settings.providers), intra_threads=settings.intra_threads)
     return _packs.get(settings.pack_folder(), options)
+
+
+def threshold_of(context: Context, pack_hash: str) -> float:
+    """The cosine from which two templates of this pack are one person's: as measured at this installation, else as the
+    pack's manifest states. The standard one for a pack that is not installed (any more). No model is opened for it.
+    """
+    opened = _packs.threshold(pack_hash)
+    if opened is not None:
+        return opened
+    chosen, others = context.settings.pack_folder(), sorted(context.settings.models_dir.glob("*/manifest.json"))
+    for folder in (chosen, *(path.parent for path in others)):
+        stated = stated_threshold(folder)
+        if stated is not None and stated[0] == pack_hash:
+            return stated[1]
+    return ReadingPolicy().same_person

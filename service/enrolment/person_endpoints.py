@@ -89,7 +89,7 @@ class DueOut(BaseModel):
                     "kind": "patient",
                     "number": "P000001",
                     "enrolled_at": "2026-03-02T00:31:00Z",
-                    "packs": ["6dd026f0bbf9"],
+                    "packs": ["64498888a73d"],
                     "in_hospital": True,
                 }
             ]
@@ -135,7 +135,7 @@ def post_staff_enrolment(
     limit = context.settings.max_image_bytes
     assessed = assess_photos(assessor, [photo.file.read(limit + 1) for photo in photos])
     with context.database.transaction() as session:
-        report = store_person(context, session, wanted, assessed, assessor.pack_hash)
+        report = store_person(context, session, wanted, assessed, assessor.pack_hash, assessor.same_person)
     return PersonEnrolmentOut.of(report, language(request))
 
 

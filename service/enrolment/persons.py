@@ -3,6 +3,7 @@ patient. The rules are those of patients: consent first, one person in the pictu
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from service.access import Actor, Permission
 from service.enrolment.agreement import reject_outliers
 from service.enrolment.enrol_patient import check_photo_count
 from service.enrolment.look_alikes import KnownFaces, look_alikes, resembles
+from service.enrolment.pack import opened_pack
 from service.enrolment.person_templates import (
     PersonKind,
     open_persons,
@@ -115,7 +117,27 @@ def enrol_delegate(
     chosen = assessor or pack_assessor(context)
     assessed = assess_photos(chosen, photos)
     with context.database.transaction() as session:
-        return store_person(context, session, asked, assessed, chosen.pack_hash)
+        return store_person(context, session, asked, assessed, chosen.pack_hash, chosen.same_person)
+
+
+def is_enrolled_from(
+    context: Context,
+    session: Session,
+    facility_id: str,
+    person_id: str,
+    photos: Sequence[bytes],
+    *,
+    consent_at: datetime,
+    consent_ref: str,
+) -> bool:
+    """Whether the person's standing templates were made at this facility from exactly these pictures, by the pack in
+    use and upon this consent: enrolling them again would change nothing."""
+    rows = standing_of_person(session, person_id)
+    wanted = {hashlib.sha256(photo).hexdigest() for photo in photos}
+    if {row.photo_sha256 for row in rows} != wanted:
+        return False
+    same = (facility_id, opened_pack(context).pack_hash, utc(consent_at), consent_ref[:200])
+    return all((row.facility_id, row.pack_hash, row.consent_at, row.consent_ref) == same for row in rows)
 
 
 def staff_request(
@@ -138,15 +160,20 @@ def staff_request(
 
 
 def store_person(
-    context: Context, session: Session, asked: PersonRequest, photos: Sequence[AssessedPhoto], pack_hash: str
+    context: Context,
+    session: Session,
+    asked: PersonRequest,
+    photos: Sequence[AssessedPhoto],
+    pack_hash: str,
+    same_person: float,
 ) -> PersonReport:
-    """Decides over assessed pictures, keeps what is accepted."""
-    agreed = reject_outliers(photos)
+    """Decides over assessed pictures, keeps what is accepted. `same_person`: the pack's threshold."""
+    agreed = reject_outliers(photos, same_person)
     photos = photos if agreed is None else agreed
     good = [photo for photo in photos if photo.vector is not None]
     vectors = [photo.vector for photo in photos if photo.vector is not None]
     standing = standing_of_person(session, asked.person_id)
-    refusal = _refusal(context, session, asked, photos, agreed is None)
+    refusal = _refusal(context, session, asked, photos, None if agreed is None else same_person)
     if refusal is not None or not good:
         _audit(session, asked, "enrolment.refused", {"reasons": [refusal.code] if refusal else []})
         every = {r.code: r for photo in photos for r in photo.reasons}
@@ -157,6 +184,7 @@ def store_person(
         facility_id=asked.facility.id,
         patient_id=asked.person_id,
         vectors=vectors,
+        same_person=same_person,
     )
     wipe_persons(session, standing, cause="superseded", at=asked.now)
     for photo in good:
@@ -210,7 +238,8 @@ def _enrol(
 ) -> PersonReport:
     check_photo_count(len(photos))
     chosen = assessor or pack_assessor(context)
-    return store_person(context, session, asked, assess_photos(chosen, photos), chosen.pack_hash)
+    photos_assessed = assess_photos(chosen, photos)
+    return store_person(context, session, asked, photos_assessed, chosen.pack_hash, chosen.same_person)
 
 
 def _check(number: str, consent_at: datetime, present: datetime, field: str) -> None:
@@ -233,9 +262,14 @@ def _check(number: str, consent_at: datetime, present: datetime, field: str) -> 
 
 
 def _refusal(
-    context: Context, session: Session, asked: PersonRequest, photos: Sequence[AssessedPhoto], differ: bool
+    context: Context,
+    session: Session,
+    asked: PersonRequest,
+    photos: Sequence[AssessedPhoto],
+    same_person: float | None,
 ) -> Reason | None:
-    if differ:
+    """`same_person`: `None` when the pictures show no one person."""
+    if same_person is None:
         return reason("photos_differ")
     digests = [photo.sha256 for photo in photos if photo.vector is not None]
     if _of_somebody_else(session, asked, digests):
@@ -243,7 +277,7 @@ def _refusal(
     vectors = [photo.vector for photo in photos if photo.vector is not None]
     standing = open_persons(context.keys, standing_of_person(session, asked.person_id))
     comparable = [item for item in standing if vectors and len(item.vector) == len(vectors[0])]
-    if vectors and not resembles(vectors, comparable):
+    if vectors and not resembles(vectors, comparable, same_person):
         return reason("differs_from_previous")
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -79,6 +80,7 @@ class Gallery:
     keys: tuple[str, ...]
     vectors: FloatArray
     _rows: dict[str, tuple[int, ...]] = field(init=False, repr=False, compare=False)
+    _version: list[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         vectors = np.ascontiguousarray(self.vectors, dtype=np.float32)
@@ -91,10 +93,20 @@ class Gallery:
             rows[key] = (*rows.get(key, ()), row)
         object.__setattr__(self, "vectors", vectors)
         object.__setattr__(self, "_rows", rows)
+        object.__setattr__(self, "_version", [])
 
     def rows_of(self, key: str) -> tuple[int, ...]:
         """The rows of `vectors` that belong to `key`; none when nobody of that key is enrolled."""
         return self._rows.get(key, ())
+
+    @property
+    def version(self) -> str:
+        """Changes with every template and key: 64 hex digits. Made once, when it is first asked for."""
+        if not self._version:
+            digest = hashlib.sha256("\x00".join(self.keys).encode())
+            digest.update(self.vectors.tobytes())
+            self._version.append(digest.hexdigest())
+        return self._version[0]
 
     @classmethod
     def empty(cls, dimension: int) -> Gallery:

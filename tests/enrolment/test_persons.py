@@ -159,6 +159,7 @@ class _Meanwhile:
     """An assessor during whose work somebody else writes; with the only writer taken that ends in a timeout."""
 
     pack_hash = "test-pack"
+    same_person = 0.4
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self.entered = desk, 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -14,7 +15,16 @@ from service.vision import Frame, Pack, PackUnusable
 from service.vision.liveness import LivenessReason, LivenessVerdict, judge_burst, open_passive, turns_for
 from tests.rendered import library
 
-NOTE = {"file": "m.onnx", "side": 64, "context": 1.5, "colours": "bgr", "scale": 1.0, "live": 1, "threshold": 0.5}
+NOTE = {
+    "file": "m.onnx",
+    "sha256": "0" * 64,
+    "side": 64,
+    "context": 1.5,
+    "colours": "bgr",
+    "scale": 1.0,
+    "live": 1,
+    "threshold": 0.5,
+}
 
 
 def model(folder: Path, live: float) -> Path:
@@ -35,7 +45,8 @@ def model(folder: Path, live: float) -> Path:
     )
     built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(built, folder / "m.onnx")
-    (folder / "passive.json").write_text(json.dumps(NOTE), encoding="utf-8")
+    digest = hashlib.sha256((folder / "m.onnx").read_bytes()).hexdigest()
+    (folder / "passive.json").write_text(json.dumps(NOTE | {"sha256": digest}), encoding="utf-8")
     return folder
 
 
@@ -50,6 +61,19 @@ def test_it_warns_and_the_verdict_stays(
     judgement = judge_burst([Frame(shot) for shot in shots], turns, real_pack, passive=passive)
     assert judgement.verdict is LivenessVerdict.LIVE
     assert judgement.reasons == reasons
+    # softmax(0, 3) = .953 and softmax(0, -3) = .047
+    assert judgement.passive == pytest.approx(0.953 if live > 0 else 0.047, abs=1e-3)
+
+
+def test_another_file_than_the_note_says_is_not_opened(tmp_path: Path) -> None:
+    model(tmp_path, 3.0)
+    with (tmp_path / "m.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(PackUnusable, match=r"m\.onnx is not the file"):
+        open_passive(tmp_path)
+    (tmp_path / "m.onnx").unlink()
+    with pytest.raises(PackUnusable, match=r"m\.onnx is not the file"):
+        open_passive(tmp_path)
 
 
 @pytest.mark.parametrize("note", [None, "{}", json.dumps(NOTE | {"file": "../m.onnx"}), json.dumps(NOTE | {"side": 0})])
