@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from service.contracts.messages import Answer, Code, Instant, Message
+from service.contracts.releases import ReleaseOffer
 from service.contracts.snapshots import CLOCK_OFFSET_MAX_MS
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -97,6 +98,9 @@ class RollCallOut(Answer):
     roll_call_id: str
     opens_at: Instant
     closes_at: Instant
+    command: tuple[Literal["dark", "bright"], ...] = Field(
+        default=(), description="Change the picture so, one after another, and say what became of it."
+    )
 
 
 class DeviceConfig(Answer):
@@ -138,8 +142,18 @@ class DeviceConfig(Answer):
         description="Each pause is up to so much shorter or longer, at random.",
     )
     roll_calls: tuple[RollCallOut, ...] = Field(default=(), description="Open now.")
+    transmission_basis: Literal["pictures", "readings"] = Field(
+        default="pictures",
+        description="What may leave the box: pictures, or only what it reads in them (docs/edge-matching.md).",
+    )
     camera: CameraOut
     zones: tuple[ZoneOut, ...] = ()
+    updates: tuple[ReleaseOffer, ...] = Field(default=(), description="Versions of the agent that the box may fetch.")
+    accepts: tuple[str, ...] = Field(
+        default=(),
+        description="What a picture's meta may hold beyond its oldest fields, like `statement`. A server that names "
+        "nothing is tried, and not asked again once it refused a field as unknown.",
+    )
 
 
 class Heartbeat(Message):

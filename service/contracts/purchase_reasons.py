@@ -25,15 +25,18 @@ class ReasonCode(StrEnum):
     LIVENESS_RETRY = "liveness_retry"
     LIVENESS_FAILED = "liveness_failed"
     LIVENESS_NOT_TRIED = "liveness_not_tried"
+    PASSIVE_WARNING = "passive_warning"
     # delegation
     PATIENT_BUYS = "patient_buys"
     DELEGATION_VALID = "delegation_valid"
     NO_DELEGATION = "no_delegation"
+    DELEGATION_WRONG_PATIENT = "delegation_wrong_patient"
     DELEGATION_PENDING = "delegation_pending"
     DELEGATION_NOT_YET_VALID = "delegation_not_yet_valid"
     DELEGATION_EXPIRED = "delegation_expired"
     DELEGATION_REVOKED = "delegation_revoked"
     DELEGATION_EXHAUSTED = "delegation_exhausted"
+    DELEGATION_OVER_QUANTITY = "delegation_over_quantity"
     DRUG_NOT_COVERED = "drug_not_covered"
     DRUG_EXCLUDED = "drug_excluded"
     TOO_MANY_PRINCIPALS = "too_many_principals"
@@ -45,6 +48,9 @@ class ReasonCode(StrEnum):
     INPATIENT_EXCUSED = "inpatient_excused"
     # quantity and frequency
     SUPPLY_TOO_LONG = "supply_too_long"
+    OVER_QUANTITY = "over_quantity"
+    OVER_DOSE = "over_dose"
+    SUPPLY_OVERLAP = "supply_overlap"
     TOO_SOON = "too_soon"
     TOO_OFTEN = "too_often"
     # without network
@@ -112,11 +118,19 @@ REASON_TEXTS: dict[ReasonCode, ReasonText] = {
         "摄像头核验未通过。请由工作人员核对您的证件。",
     ),
     ReasonCode.LIVENESS_NOT_TRIED: ReasonText("The camera was not used.", "未使用摄像头。"),
+    ReasonCode.PASSIVE_WARNING: ReasonText(
+        "A colleague may take another look at the picture. It changes nothing now.",
+        "工作人员可能会再看一下画面，不影响本次办理。",
+    ),
     ReasonCode.PATIENT_BUYS: ReasonText("You buy for yourself.", "本人购药。"),
     ReasonCode.DELEGATION_VALID: ReasonText("You may buy for this patient.", "您可以为该患者代购。"),
     ReasonCode.NO_DELEGATION: ReasonText(
         "You are not registered for this patient yet. You can register here with your documents.",
         "您尚未登记为该患者的受托人。您可以凭证件在此登记，由工作人员审核。",
+    ),
+    ReasonCode.DELEGATION_WRONG_PATIENT: ReasonText(
+        "Your registration is for another patient. You can register here for this one.",
+        "您登记的是其他患者。您可以凭证件在此登记为该患者的受托人。",
     ),
     ReasonCode.DELEGATION_PENDING: ReasonText(
         "Your registration is being checked. A colleague will decide.", "您的委托登记正在审核，请由工作人员确认。"
@@ -134,6 +148,10 @@ REASON_TEXTS: dict[ReasonCode, ReasonText] = {
     ),
     ReasonCode.DELEGATION_EXHAUSTED: ReasonText(
         "The agreed number of purchases for this period is used up.", "本周期约定的代购次数已用完。"
+    ),
+    ReasonCode.DELEGATION_OVER_QUANTITY: ReasonText(
+        "Your registration allows a smaller quantity at once. Please reduce it.",
+        "超过您的委托单次可代购的数量，请减少数量。",
     ),
     ReasonCode.DRUG_NOT_COVERED: ReasonText(
         "Your registration does not cover this kind of medicine.", "您的委托不包含此类药品。"
@@ -160,6 +178,17 @@ REASON_TEXTS: dict[ReasonCode, ReasonText] = {
     ),
     ReasonCode.SUPPLY_TOO_LONG: ReasonText(
         "This is more than may be handed out at once. Please reduce the quantity.", "超过单次可配药量，请减少数量。"
+    ),
+    ReasonCode.OVER_QUANTITY: ReasonText(
+        "This quantity is above the limit for this medicine. Please reduce it.", "该药品数量超过限量，请减少数量。"
+    ),
+    ReasonCode.OVER_DOSE: ReasonText(
+        "The quantity is large for these days. A colleague will check the prescription.",
+        "按用药天数计算数量偏大，请由工作人员核对处方。",
+    ),
+    ReasonCode.SUPPLY_OVERLAP: ReasonText(
+        "Together with earlier purchases this lasts very long. A colleague will take a look.",
+        "与此前所配药品合计用药时间过长，请由工作人员确认。",
     ),
     ReasonCode.TOO_SOON: ReasonText(
         "The last supply should not be used up yet. A colleague will ask you about it.",

@@ -22,6 +22,10 @@ TurnCode = Literal["centre", "left", "right", "up", "down"]
 """What the buyer is asked to do, as the buyer sees it: left is to their own left."""
 
 
+DocumentWhy = Literal["cannot_turn", "declines", "camera", "not_enrolled", "other"]
+"""Why somebody shows documents instead of a face."""
+
+
 class BuyerRole(StrEnum):
     """Who stands at the kiosk."""
 
@@ -92,6 +96,7 @@ class DocumentCheck(Message):
         description="id_card, passport, household_register, delegation_letter, social_card …"
     )
     reason: Annotated[str, Field(min_length=1, max_length=500)] = Field(description="Why the face was not used.")
+    why: DocumentWhy = Field(default="other", description="The same in one word: statistics count by it.")
 
 
 class PurchaseMeta(Message):
@@ -123,7 +128,12 @@ class PurchaseMeta(Message):
     challenge_id: str | None = Field(default=None, max_length=32, description="Needed when `method` is `face`.")
     nonce: str | None = Field(default=None, max_length=64, description="The challenge's nonce, as it was received.")
     frame_times: Annotated[tuple[float, ...], Field(max_length=MAX_IMAGES)] | None = Field(
-        default=None, description="Seconds since the first frame, one for each image."
+        default=None, description="Seconds since the first frame, one for each image. Needed when `paced`."
+    )
+    paced: bool = Field(
+        default=False,
+        description="The kiosk kept the challenge's pauses, and each turn is checked against its arrow's time. A face "
+        "from a kiosk that does not say so is taken in this version, and marked `unpaced`; in the next it is not.",
     )
     kiosk: Code | None = Field(default=None, description="The kiosk's code; a signed device need not say it.")
 
@@ -133,6 +143,8 @@ class PurchaseMeta(Message):
             raise ValueError("delegate_no: a delegate has a number")
         if self.method is IdentityMethod.FACE and (self.challenge_id is None or self.nonce is None):
             raise ValueError("challenge_id and nonce: a face is verified against a challenge")
+        if self.method is IdentityMethod.FACE and self.paced and self.frame_times is None:
+            raise ValueError("frame_times: a burst that kept the challenge's pauses says when each frame was taken")
         if self.method is IdentityMethod.DOCUMENTS and self.documents is None:
             raise ValueError("documents: say who looked at which documents")
         return self
@@ -189,6 +201,7 @@ class CachedDelegation(Answer):
     valid_from: datetime
     valid_to: datetime | None
     uses_left: int | None = Field(description="None: not limited. Spend it in the cache as well.")
+    max_quantity: Decimal | None = Field(default=None, description="Of one drug at once. None: not limited.")
 
 
 class KioskCache(Answer):
@@ -258,6 +271,10 @@ class DelegationClaim(Message):
                     "delegate_no": "D2001",
                     "relation": "kin",
                     "documents": ["household_register"],
+                    "valid_to": "2027-03-01T00:00:00+08:00",
+                    "uses_per_period": 3,
+                    "period_days": 365,
+                    "drug_classes": ["diabetes"],
                     "kiosk": "counter-1",
                 }
             ]
@@ -270,6 +287,16 @@ class DelegationClaim(Message):
     delegate_name: Annotated[str, Field(max_length=200)] = ""
     relation: Literal["kin", "carer", "community_worker", "village_doctor", "care_home", "other"] = "other"
     documents: Annotated[tuple[Code, ...], Field(min_length=1, max_length=5)]
+    valid_to: Instant | None = Field(default=None, description="A wish: until when. Whoever approves decides.")
+    uses_per_period: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = Field(
+        default=None, description="A wish: how many purchases in a period."
+    )
+    period_days: Annotated[int, Field(strict=True, ge=1, le=3660)] | None = Field(
+        default=None, description="A wish: days of a period."
+    )
+    drug_classes: Annotated[tuple[Code, ...], Field(max_length=50)] = Field(
+        default=(), description="A wish: only these classes."
+    )
     kiosk: Code | None = None
 
 

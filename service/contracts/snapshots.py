@@ -131,4 +131,9 @@ class SnapshotReadings(Answer):
         description="queued: not analysed yet, ask again; unreadable: it did not decode, every bed is unobserved."
     )
     view: ViewOut | None = Field(default=None, description="Absent while queued.")
+    carried_from: str | None = Field(
+        default=None,
+        description="The snapshot whose readings these are: nothing has changed since it was taken, at most a quarter "
+        "of an hour before. Absent for a picture that was read itself.",
+    )
     readings: tuple[ReadingOut, ...] = ()

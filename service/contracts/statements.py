@@ -15,9 +15,9 @@ from typing import Annotated
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from service.contracts.messages import Code, Instant, Message
+from service.contracts.messages import Answer, Code, Instant, Message
 
 DOMAIN = "wardwatch-capture/1"
 """First line of what is signed, so that a signature of anything else is never taken for a statement."""
@@ -39,6 +39,25 @@ class CaptureStatement(Message):
     nonce: Nonce = Field(default="", description="The last nonce the server gave; empty before the first contact.")
     key_id: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{32}$")]
     signature: Annotated[str, Field(strict=True, max_length=100)] = Field(description="64 bytes in Base64.")
+
+
+class LateStatements(Message):
+    """Statements of pictures that are here already: a server before this one took those without."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"camera_id": "w1-cam1", "statements": []}]},
+    )
+
+    camera_id: Code = Field(description="The camera's id or code.")
+    statements: Annotated[tuple[CaptureStatement, ...], Field(max_length=200)]
+
+
+class LateStatementsAccepted(Answer):
+    """What became of them. The device may forget them all."""
+
+    kept: int = Field(description="Kept with their pictures now.")
+    known: int = Field(description="Kept already.")
+    unmatched: int = Field(description="Of no picture that is here, or not of it: not kept.")
 
 
 def signed_bytes(

@@ -17,6 +17,7 @@ from service.facilities.layout_checks import zone_issues
 from service.facilities.layout_loading import apply_layout
 from service.facilities.layout_schema import ZoneSpec, validate_layout
 from service.facilities.layout_text import parse_layout_json, parse_layout_text
+from service.facilities.releases import offered_release
 from service.facilities.repository import (
     beds_of_ward,
     camera_by_id,
@@ -238,6 +239,20 @@ def my_config(
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
     return config
+
+
+@router.get(
+    "/devices/me/releases/{release_id}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "The bundle."}},
+)
+def my_release(release_id: str, actor: Device, context: ContextDep, session: ReadSession) -> Response:
+    """The bundle of a version that the calling camera's configuration offers."""
+    if actor.camera_id is None:
+        raise NotFound("this token belongs to no camera", message_zh="该令牌未绑定摄像机")
+    camera = _camera(session, actor, Permission.CONFIG_READ, actor.camera_id)
+    release = offered_release(session, camera, release_id)
+    return Response(context.blobs.get(release.blob_key), media_type="application/octet-stream")
 
 
 def _ward(session: Session, actor: Actor, permission: Permission, ward_id: str) -> tuple[Facility, Ward]:

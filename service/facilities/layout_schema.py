@@ -104,6 +104,7 @@ class FacilitySpec(_Part):
     level: Annotated[Literal["1", "2", "3", "none"], BeforeValidator(_as_code)] = "2"
     region: Annotated[Name, Field(max_length=64)] = ""
     ownership: Literal["public", "private", "mixed"] = "public"
+    transmission_basis: Literal["pictures", "readings"] = "pictures"
     timezone: TimeZone = "Asia/Shanghai"
     mode: Literal["shadow", "live"] = "shadow"
     shadow_days: int = Field(default=14, ge=0, le=366)

@@ -51,6 +51,8 @@ class PresencePolicy:
     hand-held finds is looked at again by a second person, and so is each find beyond `reverify_streak` in a row by one
     person. `handheld_code`: how long a hand-held code is good. `target`: of the in-bed rate; None: the facility's.
 
+    `paused_night`: privacy pauses excuse so much of a bed's night; what they hide beyond that counts as blind.
+
     `self_pay_known`: whether patients who pay for themselves are in the hospital's messages too. Where they are not,
     somebody in a bed that nobody is admitted to may be one of them, and is no suspicion.
     """
@@ -89,6 +91,7 @@ class PresencePolicy:
     handheld_code: timedelta = timedelta(minutes=3)
     target: float | None = None
     self_pay_known: bool = True
+    paused_night: timedelta = timedelta(hours=2)
 
     def grace_of(self, category: str) -> timedelta:
         """How long after admission nobody is expected in the bed yet."""
@@ -142,6 +145,7 @@ class _Overrides(BaseModel):
     handheld_code_minutes: float | None = Field(default=None, ge=1, le=15)
     target: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     self_pay_known: bool | None = None
+    paused_night_minutes: float | None = Field(default=None, ge=0, le=720)
 
 
 def policy_of(overrides: Mapping[str, Any], *, base_version: str = DEFAULT_POLICY.version) -> PresencePolicy:

@@ -21,6 +21,7 @@ _FACILITY: JsonDict = {
     "kind": "hospital",
     "level": "2",
     "ownership": "public",
+    "transmission_basis": "pictures",
     "timezone": "Asia/Shanghai",
     "mode": "shadow",
     "shadow_until": "2026-03-16T00:00:00Z",
@@ -71,6 +72,7 @@ class FacilityOut(BaseModel):
     kind: str
     level: str
     ownership: str
+    transmission_basis: str
     timezone: str
     mode: str
     shadow_until: AwareDatetime | None

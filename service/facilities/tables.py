@@ -9,6 +9,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service.facilities.policy_tables import LevelPolicy as LevelPolicy
+from service.facilities.release_tables import AgentRelease as AgentRelease
 from service.kit.ids import new_id
 from service.platform.database import UtcDateTime
 
@@ -33,6 +34,7 @@ class Facility(SQLModel, table=True):
     watermark: datetime | None = Field(default=None, sa_type=UtcDateTime)  # replay only
     target_in_bed_rate: float = Field(default=0.94)
     policy: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # overrides of the presence policy
+    transmission_basis: str = Field(default="pictures", max_length=16)  # pictures | readings: what leaves the ward box
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

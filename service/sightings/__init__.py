@@ -3,6 +3,11 @@
 from service.sightings.analyse import Analyser, PackAnalyser, analyse_job, analyse_snapshot
 from service.sightings.camera_health import BlindSpan, CameraHealth, CameraNow, camera_health, cameras_now
 from service.sightings.clocks import clock_faults, late_frames
+from service.sightings.commanded import CommandedChange, commanded_changes
+from service.sightings.edge_asking import ask_for_crops, measure_edge_requests
+from service.sightings.edge_audit import EdgeAudit, doubtful_audits, edge_audits
+from service.sightings.edge_receive import accept_reading
+from service.sightings.edge_tables import EdgeBox, EdgeReading, EdgeRequest
 from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull, StatementRefused
 from service.sightings.facts import Reading, Sighting
 from service.sightings.heartbeats import heartbeats, purge_heartbeats_job
@@ -42,6 +47,11 @@ __all__ = [
     "CameraInactive",
     "CameraNow",
     "CameraUnknown",
+    "CommandedChange",
+    "EdgeAudit",
+    "EdgeBox",
+    "EdgeReading",
+    "EdgeRequest",
     "ImplausibleTime",
     "PackAnalyser",
     "QueueFull",
@@ -53,13 +63,18 @@ __all__ = [
     "StatementRefused",
     "ViewEvent",
     "ZoneReading",
+    "accept_reading",
     "accept_snapshot",
     "analyse_job",
     "analyse_snapshot",
+    "ask_for_crops",
     "ask_for_judgement",
     "camera_health",
     "cameras_now",
     "clock_faults",
+    "commanded_changes",
+    "doubtful_audits",
+    "edge_audits",
     "evidence_picture",
     "first_captured_at",
     "freeze_frames",
@@ -69,6 +84,7 @@ __all__ = [
     "last_recognitions",
     "late_frames",
     "latest_readings",
+    "measure_edge_requests",
     "pack_hashes",
     "patients_in_kept_pictures",
     "purge_frames",

@@ -13,6 +13,7 @@ from service.facilities import Camera, cameras_of_facility
 from service.kit.intervals import Interval
 from service.sightings.clocks import TOLERANCE_MS
 from service.sightings.device_tables import DeviceHeartbeat
+from service.sightings.edge_audit import is_untrusted
 from service.sightings.heartbeats import heartbeats, latest_heartbeat
 from service.sightings.tables import Snapshot
 
@@ -72,6 +73,7 @@ class Alarm(StrEnum):
     DRIFTING = "drifting"
     DROPPING = "dropping"
     HOT = "hot"
+    UNTRUSTED = "untrusted"  # the box says something else than its pictures show, or does not show them
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,10 @@ def _now(session: Session, camera: Camera, now: datetime) -> CameraNow:
         spool_depth=beat.spool_depth if beat else None,
         dropped=beat.dropped if beat else None,
         temperature_c=beat.temperature_c if beat else None,
-        alarms=tuple(_alarms(camera, recent, beat, _beat_before(session, camera.id, now), now)),
+        alarms=(
+            *_alarms(camera, recent, beat, _beat_before(session, camera.id, now), now),
+            *((Alarm.UNTRUSTED,) if is_untrusted(session, camera.id, now) else ()),
+        ),
     )
 
 

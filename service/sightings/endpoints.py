@@ -125,6 +125,7 @@ def readings_answer(session: Session, snapshot: Snapshot, *, duplicate: bool) ->
         duplicate=duplicate,
         state="analysed" if snapshot.state == "analysed" else "unreadable",
         view=ViewOut(observed=snapshot.view_cause is None, cause=snapshot.view_cause),
+        carried_from=snapshot.carried_from,
         readings=tuple(sorted((_reading_out(row, codes[row.bed_id]) for row in rows), key=lambda out: out.bed_code)),
     )
 

@@ -41,6 +41,15 @@ class ImplausibleTime(WardwatchError):
     title_zh = "拍摄时间不合理"
 
 
+class PicturesNotTransmitted(WardwatchError):
+    """A picture from a site whose pictures stay on the ward box."""
+
+    code = "pictures-not-transmitted"
+    status = 403
+    title_en = "This site's pictures stay on the ward box"
+    title_zh = "本机构图像不得外传"
+
+
 class StatementRefused(WardwatchError):
     """A capture statement that is missing, says something else than the picture, or is not the sender's."""
 

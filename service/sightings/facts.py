@@ -17,6 +17,7 @@ class Reading:
     `recognised_staff_id`: the member of staff instead, by the key of the gallery.
     `lone`: no second face was found in the bed. `uncertain`: somebody may be there, or not (state unobserved).
     `late`: its picture came late and outside the server's chain; only `with_lateness` finds that out.
+    `carried`: nothing had changed since an earlier picture, whose reading this is: no observation of its own.
     """
 
     reading_id: str
@@ -30,6 +31,7 @@ class Reading:
     cause: str | None = None
     recognised_staff_id: str | None = None
     late: bool = False
+    carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

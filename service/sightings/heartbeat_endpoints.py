@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from service.access import Actor, Permission, allow
-from service.contracts import Heartbeat, HeartbeatAccepted
+from service.contracts import Heartbeat, HeartbeatAccepted, LateStatements, LateStatementsAccepted
 from service.facilities import facility_for
 from service.kit.clock import utc
 from service.kit.errors import InvalidInput
@@ -17,6 +17,7 @@ from service.kit.intervals import Interval
 from service.platform.http import ContextDep, ReadSession
 from service.sightings.camera_health import CameraHealth, CameraNow, camera_health, cameras_now
 from service.sightings.heartbeats import record_heartbeat
+from service.sightings.late_statements import attach_statements
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 
@@ -37,7 +38,7 @@ class CameraHealthOut(BaseModel):
     camera_id: str
     camera_code: str
     ward_id: str
-    alarms: list[str] = Field(description="silent, blind, frozen, drifting, dropping, hot.")
+    alarms: list[str] = Field(description="silent, blind, frozen, drifting, dropping, hot, untrusted.")
     last_picture_at: datetime | None
     last_heartbeat_at: datetime | None
     offset_ms: int | None = Field(description="Server's time minus the box's, as last measured.")
@@ -78,6 +79,14 @@ def post_heartbeat(
     """Keeps the heartbeat. The answer holds the server's clock, a nonce for capture statements, and the version of the
     device's configuration: fetch it when it differs."""
     return record_heartbeat(context, actor, beat, getattr(request.app.state, "open_roll_calls", None))
+
+
+@router.post("/snapshots/statements", summary="Hand in statements of pictures that are here")
+def post_statements(
+    told: LateStatements, actor: Annotated[Actor, allow(Permission.SNAPSHOTS_POST)], context: ContextDep
+) -> LateStatementsAccepted:
+    """For a device whose server, before it was updated, took pictures without their statements."""
+    return attach_statements(context, actor, told)
 
 
 @router.get("/cameras/health", summary="Which cameras see")

@@ -30,7 +30,7 @@ def record_heartbeat(
     now = context.clock.now()
     facility_id = actor.facility_id or ""
     with context.database.transaction(durable=False) as session:
-        camera = _camera(session, actor, beat.camera_id)
+        camera = camera_of_device(session, actor, beat.camera_id)
         session.add(
             DeviceHeartbeat(
                 facility_id=facility_id,
@@ -83,7 +83,8 @@ def purge_heartbeats_job(context: Context, _payload: dict[str, Any]) -> None:
         session.execute(delete(DeviceHeartbeat).where(col(DeviceHeartbeat.received_at) < context.clock.now() - KEEP))
 
 
-def _camera(session: Session, actor: Actor, id_or_code: str | None) -> Camera | None:
+def camera_of_device(session: Session, actor: Actor, id_or_code: str | None) -> Camera | None:
+    """The camera that the device names, or its own; none for a kiosk. Raises `CameraUnknown`."""
     wanted = id_or_code or actor.camera_id
     if wanted is None and actor.kiosk_id is not None:
         return None

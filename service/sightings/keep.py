@@ -11,9 +11,11 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from service.facilities import BedZone
-from service.kit.clock import parse_instant
+from service.kit.clock import parse_instant, system_clock
 from service.kit.intervals import Interval
 from service.platform.context import Context
+from service.sightings.edge_asking import ask_boxes_again, ask_for_crops
+from service.sightings.edge_crops import purge_crops
 from service.sightings.receive import request_analysis
 from service.sightings.repository import chunks, kept_snapshots, purgeable
 from service.sightings.tables import Snapshot, ZoneReading
@@ -29,6 +31,7 @@ def reread_job(context: Context, payload: dict[str, Any]) -> None:
         now = context.clock.now()
         for snapshot_id in kept_snapshots(session, str(payload["facility_id"]), cameras, span):
             request_analysis(session, snapshot_id, now)
+        ask_boxes_again(session, str(payload["facility_id"]), cameras, span, now)
 
 
 def purge_job(context: Context, _payload: dict[str, Any]) -> None:
@@ -58,7 +61,7 @@ def purge_frames(context: Context, now: datetime) -> int:
                 session.add(snapshot)
         purged += len(batch)
         if len(batch) < _BATCH:
-            return purged
+            return purged + purge_crops(context, ordinary=ordinary, held=held)
 
 
 def patients_in_kept_pictures(session: Session, facility_id: str, patient_ids: Collection[str]) -> frozenset[str]:
@@ -95,7 +98,9 @@ def rename_patient(session: Session, facility_id: str, prior_id: str, surviving_
 
 def hold_frames(session: Session, reading_ids: Iterable[str]) -> None:
     """Marks the pictures behind these readings as behind an open question: they are kept for the longer term."""
-    for chosen in chunks(set(reading_ids)):
+    wanted = set(reading_ids)
+    ask_for_crops(session, wanted, "check", system_clock.now())  # of pictures that are not here
+    for chosen in chunks(wanted):
         behind = select_columns(col(ZoneReading.snapshot_id)).where(col(ZoneReading.id).in_(chosen or []))
         session.execute(
             update(Snapshot).where(col(Snapshot.id).in_(behind), col(Snapshot.is_held).is_(False)).values(is_held=True)
@@ -105,7 +110,9 @@ def hold_frames(session: Session, reading_ids: Iterable[str]) -> None:
 def freeze_frames(session: Session, finding_id: str, evidence_ids: Iterable[str]) -> None:
     """Freezes for a finding the pictures that it names, and those behind the readings that it names; those that another
     one holds stay that one's."""
-    for chosen in chunks(set(evidence_ids)):
+    wanted = set(evidence_ids)
+    ask_for_crops(session, wanted, "finding", system_clock.now())
+    for chosen in chunks(wanted):
         behind = select_columns(col(ZoneReading.snapshot_id)).where(col(ZoneReading.id).in_(chosen or []))
         session.execute(
             update(Snapshot)

@@ -143,7 +143,7 @@ def _fused(
     singles: Mapping[str, Mapping[str, SingleReading]],
 ) -> dict[str, float]:
     """By reading id: the similarity of its face with the bed's patient, fused with the frames around it. Pictures that
-    lie have no say."""
+    lie have no say, and those in which nothing has changed no second one: they go with the picture that was read."""
     faces: dict[tuple[str, str], list[FaceSeen]] = defaultdict(list)
     empty: dict[str, list[datetime]] = defaultdict(list)
     for view in views:
@@ -151,12 +151,33 @@ def _fused(
         for reading, one in singles[view.key].items() if view.observed else ():
             if one.state is BedState.EMPTY:
                 empty[one.zone_id].append(at)
-            elif one.expected is not None and one.similarity is not None and one.quality is not None:
+            elif one.carried_from is None and one.similarity is not None and one.quality is not None and one.expected:
                 faces[one.zone_id, one.expected].append(FaceSeen(reading, at, one.similarity, one.quality))
     found: dict[str, float] = {}
     for (zone_id, _), seen in faces.items():
         found |= fuse_faces(seen, empty[zone_id])
-    return found
+    return found | _with_their_source(rows, views, singles, found)
+
+
+def _with_their_source(
+    rows: Mapping[str, SnapshotPrint],
+    views: Sequence[ViewVerdict],
+    singles: Mapping[str, Mapping[str, SingleReading]],
+    fused: Mapping[str, float],
+) -> dict[str, float]:
+    """By id of a carried reading: what was fused for the reading that it repeats."""
+    told = {
+        (rows[view.key].snapshot_id, one.zone_id): fused[reading]
+        for view in views
+        for reading, one in singles[view.key].items()
+        if reading in fused
+    }
+    return {
+        reading: told[one.carried_from, one.zone_id]
+        for found in singles.values()
+        for reading, one in found.items()
+        if one.carried_from is not None and (one.carried_from, one.zone_id) in told
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +252,7 @@ def single_reading(row: ZoneReading) -> SingleReading:
         similarity=row.expected_similarity,
         threshold=row.threshold,
         quality=row.face_quality,
+        carried_from=row.carried_from,
     )
 
 

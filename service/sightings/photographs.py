@@ -6,12 +6,16 @@ Of people who match nobody nothing is kept. A report states facts for a person t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from service.enrolment import enrolment_signatures
 from service.facilities import facility_by_id
@@ -60,14 +64,14 @@ def repeated_face_reports(
     """
     policy = policy or RepeatPolicy()
     zone = ZoneInfo(facility_by_id(session, facility_id).timezone)
-    by_patient: dict[str, list[ZoneReading]] = defaultdict(list)
-    for row in _verified(session, facility_id, interval):
-        by_patient[row.recognised_patient_id or ""].append(row)
-    enrolled = enrolment_signatures(context.keys, session, sorted(by_patient))
+    # A month of a large house is millions of readings: they pass by one patient at a time, and few are opened.
+    passing = groupby(_verified(session, facility_id, interval), key=lambda row: row.patient_id)
+    chosen = {patient_id: _chosen(list(rows), zone, policy) for patient_id, rows in passing}
+    enrolled = enrolment_signatures(context.keys, session, sorted(chosen))
     found: list[RepeatedFace] = []
-    for patient_id, rows in sorted(by_patient.items()):
-        chosen = _chosen(rows, zone, policy)
-        faces = [face for row in chosen if (face := _face(context.keys, row, zone)) is not None]
+    for patient_id, ids in sorted(chosen.items()):
+        rows = [row for part in _parts(ids) for row in session.exec(_by_id(part))]
+        faces = [face for row in rows if (face := _face(context.keys, row, zone)) is not None]
         beds = {row.id: row.bed_id for row in rows}
         for report in repeat_faces(faces, enrolled.get(patient_id, ()), policy):
             found.append(_repeated(patient_id, report, beds, policy))
@@ -79,41 +83,67 @@ def seal_trace(keys: KeyRing, row: ZoneReading, trace: FaceTrace | None) -> byte
     return keys.seal(trace.data, _context(row)) if trace is not None else None
 
 
-def _verified(session: Session, facility_id: str, interval: Interval) -> Iterable[ZoneReading]:
-    query = select(ZoneReading).where(
-        ZoneReading.facility_id == facility_id,
-        ZoneReading.state == BedState.PATIENT.value,
-        col(ZoneReading.captured_at) >= interval.start,
-        col(ZoneReading.captured_at) < interval.end,
-        col(ZoneReading.face_trace).is_not(None),
-        col(ZoneReading.recognised_patient_id).is_not(None),
+class _Shown(NamedTuple):
+    """What chooses a reading; its trace stays where it is."""
+
+    reading_id: str
+    patient_id: str
+    captured_at: datetime
+    similarity: float | None
+
+
+def _verified(session: Session, facility_id: str, interval: Interval) -> Iterator[_Shown]:
+    """By patient, in order of time."""
+    wanted = (ZoneReading.id, ZoneReading.recognised_patient_id, ZoneReading.captured_at)
+    query = (
+        select_columns(*(col(column) for column in wanted), col(ZoneReading.expected_similarity))
+        .where(
+            col(ZoneReading.facility_id) == facility_id,
+            col(ZoneReading.state) == BedState.PATIENT.value,
+            col(ZoneReading.captured_at) >= interval.start,
+            col(ZoneReading.captured_at) < interval.end,
+            col(ZoneReading.face_trace).is_not(None),
+            col(ZoneReading.recognised_patient_id).is_not(None),
+        )
+        .order_by(col(ZoneReading.recognised_patient_id), col(ZoneReading.captured_at), col(ZoneReading.id))
     )
-    return session.exec(query.order_by(col(ZoneReading.captured_at), col(ZoneReading.id)))
+    for row in session.execute(query, execution_options={"yield_per": 5000}):
+        yield _Shown(*row)
 
 
-def _chosen(rows: Sequence[ZoneReading], zone: ZoneInfo, policy: RepeatPolicy) -> list[ZoneReading]:
-    """Some of each night, evenly spread, and whatever is as near to the template as only the same picture is."""
-    nights: dict[date, list[ZoneReading]] = defaultdict(list)
+def _chosen(rows: Sequence[_Shown], zone: ZoneInfo, policy: RepeatPolicy) -> list[str]:
+    """Some of each night, evenly spread, and whatever is as near to the template as only the same picture is: ids."""
+    nights: dict[date, list[_Shown]] = defaultdict(list)
     for row in rows:
-        nights[_night(row, zone)].append(row)
-    chosen: dict[str, ZoneReading] = {}
+        nights[_night(row.captured_at, zone)].append(row)
+    chosen: dict[str, None] = {}
     for found in nights.values():
         count = min(len(found), _MOST_A_NIGHT)
-        near = [row for row in found if (row.expected_similarity or 0.0) >= policy.enrolment_similarity]
+        near = [row for row in found if (row.similarity or 0.0) >= policy.enrolment_similarity]
         for row in (*(found[k * len(found) // count] for k in range(count)), *near[:_MOST_A_NIGHT]):
-            chosen[row.id] = row
-    return list(chosen.values())
+            chosen[row.reading_id] = None
+    return list(chosen)
 
 
-def _night(row: ZoneReading, zone: ZoneInfo) -> date:
-    return (row.captured_at.astimezone(zone) - _NOON).date()
+def _parts(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    return (ids[at : at + size] for at in range(0, len(ids), size))
+
+
+def _by_id(ids: Sequence[str]) -> SelectOfScalar[ZoneReading]:
+    return select(ZoneReading).where(col(ZoneReading.id).in_(ids))
+
+
+def _night(at: datetime, zone: ZoneInfo) -> date:
+    return (at.astimezone(zone) - _NOON).date()
 
 
 def _face(keys: KeyRing, row: ZoneReading, zone: ZoneInfo) -> FacePrint | None:
     if row.face_trace is None or row.expected_similarity is None:
         return None
     trace = FaceTrace(keys.open(row.face_trace, _context(row)))
-    return FacePrint(row.id, row.captured_at, _night(row, zone), trace.shape, trace.signature, row.expected_similarity)
+    return FacePrint(
+        row.id, row.captured_at, _night(row.captured_at, zone), trace.shape, trace.signature, row.expected_similarity
+    )
 
 
 def _repeated(patient_id: str, report: RepeatReport, beds: dict[str, str], policy: RepeatPolicy) -> RepeatedFace:

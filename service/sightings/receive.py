@@ -17,7 +17,7 @@ from service.platform.context import Context
 from service.platform.jobs import enqueue, queue_depths
 from service.platform.metrics import counter
 from service.sightings.clocks import CaptureTime, capture_time
-from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull
+from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, PicturesNotTransmitted, QueueFull
 from service.sightings.repository import find_snapshot
 from service.sightings.statements import Verified, keep_statement, trust_of, verify_statement
 from service.sightings.tables import Snapshot
@@ -28,6 +28,8 @@ CLOCK_AHEAD = timedelta(minutes=10)
 OLDEST = timedelta(days=31)
 """The oldest frame a live facility takes: longer than any retention, so that nothing honest in a spool is lost."""
 RETRY_AFTER_SECONDS = 15
+ANALYSE = "sightings.analyse"
+"""The kind of the job that reads a picture: {snapshot_id}."""
 
 snapshots_total = counter("snapshots_total", "Snapshots posted, by result: accepted, duplicate, refused", ("result",))
 
@@ -56,19 +58,20 @@ def accept_snapshot(context: Context, actor: Actor, data: bytes, meta: SnapshotM
 def _accept(context: Context, actor: Actor, data: bytes, meta: SnapshotMeta) -> Accepted:
     sha256 = hashlib.sha256(data).hexdigest()
     with context.database.reading() as session:
-        camera = _camera_of(session, actor, meta.camera_id)
+        camera = camera_of(session, actor, meta.camera_id)
+        refuse_pictures(session, camera)
         known = find_snapshot(session, camera.id, meta.sequence, sha256)
         if known is not None:
-            return _duplicate(known)
+            return duplicate_of(known)
         stated = verify_statement(session, context.keys, actor, camera, meta, sha256)
-        taken = _time_of(session, camera, meta, context.clock.now())
+        taken = time_of(session, camera, meta, context.clock.now())
         _check_queue(session, context.settings.max_queued_snapshots)
     info = probe(data, image_limits(context))
     blob_key = context.blobs.put(data)
     snapshot = _row(camera, meta, taken, info, blob_key, sha256, len(data), context.clock.now())
     try:
         with context.database.transaction() as session:
-            snapshot.trust = _trust(session, camera, stated, snapshot)
+            snapshot.trust = trust_for(session, camera, stated, snapshot)
             session.add(snapshot)
             session.flush()
             if stated is not None:
@@ -81,7 +84,7 @@ def _accept(context: Context, actor: Actor, data: bytes, meta: SnapshotMeta) -> 
             known = find_snapshot(session, camera.id, meta.sequence, sha256)
         if known is None:
             raise
-        return _duplicate(known)
+        return duplicate_of(known)
     except BaseException:
         context.blobs.delete(blob_key)
         raise
@@ -97,16 +100,16 @@ def image_limits(context: Context) -> ImageLimits:
 
 def request_analysis(session: Session, snapshot_id: str, now: datetime) -> None:
     """Asks for the snapshot to be analysed; asking again while the job waits adds nothing."""
-    enqueue(
-        session,
-        "sightings.analyse",
-        {"snapshot_id": snapshot_id},
-        now=now,
-        dedupe_key=f"sightings.analyse:{snapshot_id}",
-    )
+    enqueue(session, ANALYSE, {"snapshot_id": snapshot_id}, now=now, dedupe_key=analysis_key(snapshot_id))
 
 
-def _camera_of(session: Session, actor: Actor, id_or_code: str) -> Camera:
+def analysis_key(snapshot_id: str) -> str:
+    """Held by the job that waits to analyse the snapshot."""
+    return f"{ANALYSE}:{snapshot_id}"
+
+
+def camera_of(session: Session, actor: Actor, id_or_code: str) -> Camera:
+    """The camera that the sender may speak for. Raises `CameraUnknown`, `CameraInactive`."""
     unknown = CameraUnknown(
         f"no camera {id_or_code[:64]!r} for this token",
         field="meta.camera_id",
@@ -130,7 +133,20 @@ def _camera_of(session: Session, actor: Actor, id_or_code: str) -> Camera:
     return camera
 
 
-def _time_of(session: Session, camera: Camera, meta: SnapshotMeta, now: datetime) -> CaptureTime:
+def refuse_pictures(session: Session, camera: Camera) -> None:
+    """Raises `PicturesNotTransmitted` where pictures must not leave the ward's box."""
+    if facility_by_id(session, camera.facility_id).transmission_basis == "readings":
+        raise PicturesNotTransmitted(
+            "this site's pictures stay on the ward box",
+            field="image",
+            remedy="run the agent with --matching local; docs/edge-matching.md says how",
+            message_zh="本机构的图像不得离开病区设备",
+            remedy_zh="请以 --matching local 方式运行采集端，见 docs/edge-matching.md",
+        )
+
+
+def time_of(session: Session, camera: Camera, meta: SnapshotMeta, now: datetime) -> CaptureTime:
+    """When it was taken, by the corrected clock. Raises `ImplausibleTime`."""
     if facility_by_id(session, camera.facility_id).clock == "replay":
         return CaptureTime(meta.captured_at, meta.clock_offset_ms)
     taken = capture_time(session, camera, meta, now)
@@ -138,7 +154,8 @@ def _time_of(session: Session, camera: Camera, meta: SnapshotMeta, now: datetime
     return taken
 
 
-def _trust(session: Session, camera: Camera, stated: Verified | None, snapshot: Snapshot) -> str:
+def trust_for(session: Session, camera: Camera, stated: Verified | None, snapshot: Snapshot) -> str:
+    """`live`, `chained` or `late`, see `trust_of`."""
     if facility_by_id(session, camera.facility_id).clock == "replay":
         return "live"  # event time and the real clock have nothing to do with each other
     return trust_of(session, camera, stated, snapshot.captured_at, snapshot.received_at)
@@ -165,9 +182,7 @@ def _check_time(captured_at: datetime, now: datetime) -> None:
 
 def _check_queue(session: Session, most: int) -> None:
     waiting = sum(
-        depth.count
-        for depth in queue_depths(session)
-        if depth.kind == "sightings.analyse" and depth.state in ("queued", "running")
+        depth.count for depth in queue_depths(session) if depth.kind == ANALYSE and depth.state in ("queued", "running")
     )
     if waiting >= most:
         raise QueueFull(
@@ -205,6 +220,7 @@ def _row(
     )
 
 
-def _duplicate(known: Snapshot) -> Accepted:
+def duplicate_of(known: Snapshot) -> Accepted:
+    """The answer to what was here before."""
     snapshots_total.labels("duplicate").inc()
     return Accepted(known.id, duplicate=True)

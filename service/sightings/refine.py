@@ -24,7 +24,7 @@ UNSTIRRED = 0.5
 class SingleReading:
     """What one picture alone says of one bed. `recognised`: the patient, `staff`: the member of staff, whose face it
     may be. `expected`: whose bed it is; `similarity`: of the face with that patient, `threshold`: from
-    where it counts."""
+    where it counts. `carried_from`: the snapshot whose reading this is, since nothing has changed."""
 
     zone_id: str
     state: BedState
@@ -38,6 +38,7 @@ class SingleReading:
     similarity: float | None = None
     threshold: float | None = None
     quality: float | None = None
+    carried_from: str | None = None
 
     @property
     def sight(self) -> BedSight:

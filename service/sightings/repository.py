@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, true
+from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, true
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -31,10 +31,12 @@ _COLUMNS = (
     col(ZoneReading.state),
     col(ZoneReading.expected_patient_id),
     col(ZoneReading.recognised_patient_id),
-    col(ZoneReading.quality_reasons),
+    cast(col(ZoneReading.quality_reasons), Text),  # only asked for one word: a month of lists is not worth decoding
     col(ZoneReading.cause),
     col(ZoneReading.recognised_staff_id),
+    col(ZoneReading.carried_from),
 )
+_STATES = {state.value: state for state in BedState}
 
 
 def readings(
@@ -266,16 +268,17 @@ def _captured_in(span: Interval) -> ColumnElement[bool]:
 
 
 def _reading(row: Sequence[Any]) -> Reading:
-    reading_id, bed_id, camera_id, captured_at, state, expected, recognised, reasons, cause, staff = row
+    reading_id, bed_id, camera_id, captured_at, state, expected, recognised, reasons, cause, staff, carried = row
     return Reading(
         reading_id=reading_id,
         bed_id=bed_id,
         camera_id=camera_id,
         captured_at=captured_at,
-        state=BedState(state),
+        state=_STATES[state],
         expected_patient_id=expected,
         recognised_patient_id=recognised,
         lone=QualityReason.SEVERAL_FACES.value not in (reasons or ()),
         cause=cause,
         recognised_staff_id=staff,
+        carried=carried is not None,
     )

@@ -10,13 +10,15 @@ from sqlmodel import Field, SQLModel
 
 from service.kit.ids import new_id
 from service.platform.database import UtcDateTime
-from service.sightings import device_tables  # noqa: F401 - statements and heartbeats belong to this room
+from service.sightings import device_tables, edge_tables  # noqa: F401 - statements and heartbeats belong to this room
 
 
 class Snapshot(SQLModel, table=True):
     """A picture a camera sent. `captured_at` orders everything; `received_at` is kept beside it.
 
-    The same camera, sequence and sha256 twice is one snapshot.
+    The same camera, sequence and sha256 twice is one snapshot. `carried_from`: the snapshot whose readings these are,
+    because nothing had changed since it (docs/speed.md); null for one that was read itself. `question`: a hash of
+    everything that was asked of the picture besides its pixels.
     """
 
     __tablename__ = "snapshot"
@@ -46,7 +48,10 @@ class Snapshot(SQLModel, table=True):
     trust: str = Field(default="live", max_length=16)  # live | chained | late: see `service.sightings.trust`
     clock_offset_ms: int | None = Field(default=None)  # added to the device's clock to give `captured_at`
     clock_flag: str | None = Field(default=None, max_length=32)  # device | server | disputed: who corrected it
+    judged_at: str = Field(default="server", max_length=16)  # server | edge: who looked at the pixels
     is_held: bool = Field(default=False)  # behind a check that showed nobody present: kept for the longer term
+    carried_from: str | None = Field(default=None, max_length=32)
+    question: str | None = Field(default=None, max_length=64)
 
 
 class ZoneReading(SQLModel, table=True):
@@ -56,6 +61,7 @@ class ZoneReading(SQLModel, table=True):
     when the reading was made. A face that belongs to nobody enrolled leaves no trace but `other_person`.
     `recognised_staff_id`: a member of staff, instead. `seen_…`: what this picture alone said, before its neighbours in
     time were heard; null in rows that are older than that. `face_trace`: of the patient's verified face, sealed.
+    `carried_from`: as the snapshot's; such a reading is no observation of its own.
     """
 
     __tablename__ = "zone_reading"
@@ -92,6 +98,7 @@ class ZoneReading(SQLModel, table=True):
     recognised_staff_id: str | None = Field(default=None, max_length=32)
     face_trace: bytes | None = Field(default=None, sa_type=LargeBinary)
     pack_hash: str | None = Field(default=None, max_length=64)
+    carried_from: str | None = Field(default=None, max_length=32)
 
 
 class SnapshotPrint(SQLModel, table=True):

@@ -1,0 +1,122 @@
+"""Changes that roll calls commanded, and whether they are seen in the pictures. A replay does not get darker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from sqlmodel import Session, col, select
+
+from service.access import Actor
+from service.contracts import PictureCommandReport, steps_of
+from service.facilities import Camera
+from service.kit.intervals import Interval
+from service.sightings.edge_errors import ReadingRefused
+from service.sightings.edge_tables import PictureCommand
+from service.sightings.tables import SnapshotPrint
+from service.vision.sequence import PrintUnreadable, ViewPrint
+
+LEAST_CHANGE = 8
+"""Grey levels of 255 by which the median of every bright picture lies above that of every dark one. Noise and people
+who move change a ward's median by less than 3; one stop of exposure changes it by 30 and more."""
+LONGEST = timedelta(minutes=5)
+_SLACK = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandedChange:
+    """One camera's answer to one roll call. `outcome`: seen | not_seen | no_pictures (of both levels) | unsupported |
+    failed. `change`: darkest bright picture less brightest dark one, grey levels."""
+
+    camera_id: str
+    roll_call_id: str
+    since: datetime
+    until: datetime
+    outcome: str
+    change: int | None = None
+    snapshot_ids: tuple[str, ...] = ()
+
+
+def note_command(session: Session, actor: Actor, camera: Camera, report: PictureCommandReport, now: datetime) -> None:
+    """Keeps what a box says it did; the first word of a camera about a roll call counts. Raises `ReadingRefused`."""
+    _check(report)
+    known = select(PictureCommand.id).where(
+        PictureCommand.camera_id == camera.id, PictureCommand.roll_call_id == report.roll_call_id
+    )
+    if session.exec(known).first() is not None:
+        return
+    session.add(
+        PictureCommand(
+            facility_id=camera.facility_id,
+            camera_id=camera.id,
+            device_id=actor.id,
+            roll_call_id=report.roll_call_id,
+            outcome=report.outcome,
+            steps=[step.model_dump(mode="json") for step in report.steps],
+            since=report.steps[0].since if report.steps else now,
+            until=report.steps[-1].until if report.steps else now,
+            reported_at=now,
+        )
+    )
+
+
+def _check(report: PictureCommandReport) -> None:
+    levels = tuple(step.level for step in report.steps)
+    ordered = all(a.since <= a.until <= b.since for a, b in zip(report.steps, report.steps[1:], strict=False))
+    fits = levels == steps_of(report.roll_call_id) if report.outcome == "applied" else True
+    short = not report.steps or timedelta(0) <= report.steps[-1].until - report.steps[0].since <= LONGEST
+    if not (ordered and fits and short):
+        raise ReadingRefused(
+            "these are not the steps that the roll call commands",
+            field="steps",
+            remedy="hold dark and bright in the order of the roll call's command, one after another",
+            message_zh="与点名指令的亮度变化顺序不符",
+            remedy_zh="请按点名指令的顺序逐步调整曝光",
+        )
+
+
+def commanded_changes(session: Session, facility_id: str, interval: Interval) -> tuple[CommandedChange, ...]:
+    """What became of each command whose first step lies in `interval`, in order of time. Late pictures change it."""
+    query = select(PictureCommand).where(
+        PictureCommand.facility_id == facility_id,
+        col(PictureCommand.since) >= interval.start,
+        col(PictureCommand.since) < interval.end,
+    )
+    return tuple(_change(session, row) for row in session.exec(query.order_by(col(PictureCommand.since))).all())
+
+
+def _change(session: Session, row: PictureCommand) -> CommandedChange:
+    if row.outcome != "applied":
+        return CommandedChange(row.camera_id, row.roll_call_id, row.since, row.until, row.outcome)
+    report = PictureCommandReport(roll_call_id=row.roll_call_id, outcome="applied", steps=tuple(row.steps))
+    seen: dict[str, list[int]] = {"dark": [], "bright": []}
+    prints, used = _prints(session, row), []
+    for step in report.steps:
+        found = [kept for kept in prints if step.since - _SLACK <= kept.captured_at <= step.until + _SLACK]
+        lights = [light for kept in found if (light := _light(kept)) is not None]
+        if lights:
+            seen[step.level].append(round(median(lights)))
+            used += [kept.snapshot_id for kept in found]
+    if not seen["dark"] or not seen["bright"]:
+        return CommandedChange(row.camera_id, row.roll_call_id, row.since, row.until, "no_pictures")
+    change = min(seen["bright"]) - max(seen["dark"])
+    outcome = "seen" if change >= LEAST_CHANGE else "not_seen"
+    return CommandedChange(row.camera_id, row.roll_call_id, row.since, row.until, outcome, change, tuple(used))
+
+
+def _prints(session: Session, row: PictureCommand) -> Sequence[SnapshotPrint]:
+    query = select(SnapshotPrint).where(
+        SnapshotPrint.camera_id == row.camera_id,
+        col(SnapshotPrint.captured_at) >= row.since - _SLACK,
+        col(SnapshotPrint.captured_at) <= row.until + _SLACK,
+    )
+    return session.exec(query.order_by(col(SnapshotPrint.captured_at))).all()
+
+
+def _light(kept: SnapshotPrint) -> int | None:
+    try:
+        return ViewPrint.from_bytes(kept.data).light.p50
+    except PrintUnreadable:
+        return None
