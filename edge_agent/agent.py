@@ -9,12 +9,17 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from edge_agent.commands import Commander
 from edge_agent.device_clock import DeviceClock
+from edge_agent.dialect import Dialect
 from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
 from edge_agent.frames import CapturedFrame
 from edge_agent.held import HeldFrames
@@ -29,7 +34,12 @@ from edge_agent.sources.base import Count, Known
 from edge_agent.sources.folder import FolderOptions
 from edge_agent.spool import DropOldest, HoldSource, OverflowPolicy, Spool
 from edge_agent.spool_seal import SpoolSeal
+from edge_agent.update.fetch import Updater
+from edge_agent.update.health import ACCEPTED, CONFIG, SPOOL, Proof
 from service.kit.errors import WardwatchError
+
+if TYPE_CHECKING:
+    from edge_agent.matching.local import LocalMatching
 
 LIVE_SEQUENCE_EPOCH = 1_704_067_200
 """2024-01-01 as seconds since 1970. A live camera's new spool counts from the seconds since then, so that a replaced
@@ -37,6 +47,8 @@ disk does not use the sequences of the old one again."""
 REPORT_SECONDS = 60.0
 FULL_PAUSE_SECONDS = 0.2
 DISK_PAUSE_SECONDS = 2.0
+GROUP_FRAMES, GROUP_BYTES = 32, 4 * 1024 * 1024
+"""Pictures at hand at once (a folder's backlog) become durable together. 4 MiB: memory stays what it was."""
 
 
 SourceOpener = Callable[[SourceAddress, SourceOptions, Known, Count], Source]
@@ -44,11 +56,15 @@ SourceOpener = Callable[[SourceAddress, SourceOptions, Known, Count], Source]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended. `waiting` and `refused`: pictures left in the spool. `problem`: none if all went well."""
+    """How a run ended. `waiting` and `refused`: pictures left in the spool. `problem`: none if all went well.
+
+    `restart`: another version was put in, and the launcher should start it.
+    """
 
     waiting: int
     refused: int
     problem: WardwatchError | None = None
+    restart: bool = False
 
 
 class Agent:
@@ -72,6 +88,11 @@ class Agent:
         self._capture_stop = threading.Event()
         self._exhausted = threading.Event()
         self._problem: WardwatchError | None = None
+        self._restarting = False
+
+    def _restart(self) -> None:
+        self._restarting = True
+        self.stop()
 
     def stop(self) -> None:
         """End soon: the post that is under way is finished, what is spooled stays spooled. Safe in a signal handler."""
@@ -83,14 +104,16 @@ class Agent:
         settings = self._settings
         live = self._address.kind in (SourceKind.USB, SourceKind.STREAM, SourceKind.SNAPSHOT)
         first = max(0, int(time.time()) - LIVE_SEQUENCE_EPOCH) if live else 0
+        key = settings.spool_key or settings.spool.with_name(settings.spool.name + ".key")
         with (
             only_one(settings.spool, settings.camera),
+            nullcontext(SpoolSeal.open(key)) as seal,  # after the spool's own folder was seen to be writable
             Spool(
                 settings.spool,
                 settings.camera,
                 overflow_policy(settings, live=live),
                 first_sequence=first,
-                seal=SpoolSeal.open(settings.spool_key or settings.spool.with_name(settings.spool.name + ".key")),
+                seal=seal,
                 signer=self._identity.signer(settings.camera),
             ) as spool,
         ):
@@ -99,17 +122,40 @@ class Agent:
                 spool.count("spool_rescued")
             options = source_options(settings, self._pace)
             with closing(self._opener(self._address, options, spool.knows, spool.count)) as source:
-                return self._work(spool, source)
+                return self._work(spool, source, seal)
 
-    def _work(self, spool: Spool, source: Source) -> Ending:
+    def _work(self, spool: Spool, source: Source, seal: SpoolSeal) -> Ending:
         spool.note("agent", f"running: {self._address.shown}")
         log(logging.INFO, "started", camera=self._settings.camera, source=self._address.shown)
         options = sender_options(self._settings, live=not source.keeps)
-        sender = Sender(spool, self._identity.credentials, options, self._stop, clock=self._clock)
+        updater = Updater(lambda: open_client(options), self._identity.auth, self._settings.server, self._restart)
+        pulses = self._identity.signs or not source.keeps or updater.is_on
+        proof = Proof(frozenset({SPOOL, ACCEPTED} | ({CONFIG} if pulses else set())))
+        proof.saw(SPOOL)
+        local = self._matching(spool, seal)
+        dialect = Dialect()
+        sender = Sender(
+            spool,
+            self._identity.credentials,
+            options,
+            self._stop,
+            clock=self._clock,
+            proof=proof,
+            carrier=local,
+            dialect=dialect,
+        )
         capturing = threading.Thread(target=self._guard, args=(lambda: self._capture(spool, source),), name="capture")
         sending = threading.Thread(target=self._guard, args=(sender.run,), name="send")
         threads = [capturing, sending]
-        if self._identity.signs or not source.keeps:
+        if self._identity.signs and not source.keeps:
+            settings, auth = self._settings, self._identity.auth
+            commander = Commander(settings.exposure_hook, settings.server, auth, self._clock, self._pace)
+            changing = partial(commander.run, self._stop, lambda: open_client(options))
+            threads.append(threading.Thread(target=self._guard, args=(changing,), name="command"))
+        if local is not None:
+            asked = partial(local.run, self._stop, lambda: open_client(options))
+            threads.append(threading.Thread(target=self._guard, args=(asked,), name="matching"))
+        if pulses:
             pulse = Pulse(
                 spool,
                 open_client(options),
@@ -118,6 +164,9 @@ class Agent:
                 self._clock,
                 self._pace,
                 self._stop,
+                proof=proof,
+                updater=updater,
+                dialect=dialect,
             )
             threads.append(threading.Thread(target=self._guard, args=(pulse.run,), name="pulse"))
         for thread in threads:
@@ -131,7 +180,27 @@ class Agent:
         room = spool.room()
         spool.note("agent", "stopped" if self._problem is None else f"stopped: {self._problem.line()}")
         log(logging.INFO, "stopped", camera=self._settings.camera, waiting=room.waiting_frames)
-        return Ending(room.waiting_frames, room.refused_frames, self._problem)
+        return Ending(room.waiting_frames, room.refused_frames, self._problem, self._restarting)
+
+    def _matching(self, spool: Spool, seal: SpoolSeal) -> LocalMatching | None:
+        """Judges pictures here, where the settings say so. Raises `PackUnusable`, `KeyUnusable`, `KeptUnusable`."""
+        settings = self._settings
+        if settings.matching != "local" or settings.models is None or settings.key_file is None:
+            return None
+        from edge_agent.matching.local import LocalMatching  # with the models: 500 MiB that sending does not need
+
+        return LocalMatching(
+            models=settings.models,
+            identity=self._identity,
+            clock=self._clock,
+            spool=spool,
+            seal=seal,
+            key_file=settings.key_file,
+            server=settings.server,
+            keep=timedelta(hours=settings.keep_hours),
+            keep_bytes=settings.keep_mb * 1024 * 1024,
+            look_seconds=settings.config_seconds,
+        )
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Run a thread's work; what it dies of ends the agent, so that its supervisor starts it again."""
@@ -174,14 +243,20 @@ class Agent:
                 )
 
     def _capture(self, spool: Spool, source: Source) -> None:
+        group: list[CapturedFrame] = []
         for taken in source.frames(self._capture_stop):
             # A folder's pictures carry the time that their names say; a camera's, what this clock reads.
-            frame = taken if source.keeps else replace(taken, stamp=self._clock.stamp())
-            if not self._spool_frame(spool, source, frame):
+            group.append(taken if source.keeps else self._clock.stamped(taken))
+            held = sum(len(frame.data) for frame in group)
+            if taken.more and len(group) < GROUP_FRAMES and held < GROUP_BYTES:
+                continue
+            if not self._spool_group(spool, source, group):
                 return
-            source.done_with(frame)
-            if frame.origin is not None and not self._is_kept(frame):
-                spool.forget(frame.origin)
+            for frame in group:
+                source.done_with(frame)
+                if frame.origin is not None and not self._is_kept(frame):
+                    spool.forget(frame.origin)
+            group.clear()
         if not self._capture_stop.is_set():
             self._exhausted.set()
             log(logging.INFO, "the source is exhausted", camera=self._settings.camera)
@@ -191,6 +266,15 @@ class Agent:
         if self._address.kind is not SourceKind.FOLDER or frame.origin is None:
             return True
         return (Path(self._address.value) / frame.origin.name).exists()
+
+    def _spool_group(self, spool: Spool, source: Source, group: list[CapturedFrame]) -> bool:
+        """Make all of `group` durable: together, so that the disk is waited for once, or one by one if that fails."""
+        if len(group) > 1:
+            with suppress(SpoolFull, sqlite3.OperationalError):
+                self._held.release(spool)
+                spool.put_all(group)
+                return True
+        return all(self._spool_frame(spool, source, frame) for frame in group)
 
     def _spool_frame(self, spool: Spool, source: Source, frame: CapturedFrame) -> bool:
         """Make `frame` durable, however long it takes a source that keeps it; false when told to stop meanwhile.
@@ -288,4 +372,5 @@ def sender_options(settings: AgentSettings, *, live: bool = False) -> SenderOpti
         retry_max_seconds=settings.retry_max_seconds,
         live_first=live,
         backfill_kbit_s=settings.backfill_kbit_s,
+        proxy=settings.proxy,
     )

@@ -22,9 +22,10 @@ from edge_agent.errors import SettingsInvalid, SourceUnusable
 from edge_agent.identity import open_identity
 from edge_agent.logs import configure, one_line
 from edge_agent.pulse import CONFIG_PATH
-from edge_agent.sender import SenderOptions, open_client
+from edge_agent.sender import open_client
 from edge_agent.settings import AgentSettings, load_settings
 from edge_agent.sources import open_source, parse_address
+from edge_agent.words import say
 from service.contracts import DeviceConfig, read_message
 
 # The models, and insightface with them, are imported by this command alone: the agent itself does without.
@@ -103,16 +104,18 @@ def aim_command(
             if once:
                 raise typer.Exit(0 if look.is_good else 2)
         return
-    with Live(Text("waiting for the first picture …"), console=console, auto_refresh=False) as live:
+    with Live(Text(say("waiting for the first picture …")), console=console, auto_refresh=False) as live:
         for look in looks:
             live.update(table_of(settings.camera, look), refresh=True)
 
 
 def fetch_config(settings: AgentSettings) -> DeviceConfig:
     """The camera's zones, from the server. Raises `SettingsInvalid` when it does not say."""
+    from edge_agent.agent import sender_options
+
     identity = open_identity(settings, DeviceClock())
     try:
-        with open_client(SenderOptions(settings.server, camera=settings.camera, ca_file=settings.ca_file)) as client:
+        with open_client(sender_options(settings)) as client:
             response = client.get(settings.server + CONFIG_PATH, auth=identity.auth())
             response.raise_for_status()
             return read_message(DeviceConfig, response.content)
@@ -155,19 +158,21 @@ def aimed_looks(settings: AgentSettings, told: DeviceConfig, pack: Pack) -> Iter
 def table_of(camera: str, look: Aimed) -> Group:
     """The look as an installer reads it."""
     usable = sum(bed.usable for _, bed in look.beds)
-    title = f"{camera}: {usable} of {len(look.beds)} beds usable, {look.size[0]} x {look.size[1]} pixels"
-    table = Table("bed", "face", "pixels", "sharpness", "turned", "quality", "what to do", title=one_line(title))
+    counted = f"{usable} / {len(look.beds)} {say('beds usable')}"
+    title = f"{camera}: {counted}, {look.size[0]} x {look.size[1]} {say('pixels')}"
+    heads = ("bed", "face", "pixels", "sharpness", "turned", "quality", "what to do")
+    table = Table(*(say(head) for head in heads), title=one_line(title))
     for code, bed in look.beds:
         table.add_row(
             Text(one_line(code), style="bold"),
-            Text("usable", "green") if bed.usable else Text("poor" if bed.face_found else "none", "red"),
+            Text(say("usable"), "green") if bed.usable else Text(say("poor" if bed.face_found else "none"), "red"),
             _number(bed.width, "{:.0f}"),
             _number(bed.sharpness, "{:.2f}"),
             "" if bed.yaw is None or bed.pitch is None else f"{bed.yaw:+.0f}° / {bed.pitch:+.0f}°",
             _number(bed.quality, "{:.2f}"),
-            "; ".join([ADVICE[bed.advice], *(reason.value.replace("_", " ") for reason in bed.reasons)]),
+            "; ".join([say(ADVICE[bed.advice]), *(reason.value.replace("_", " ") for reason in bed.reasons)]),
         )
-    view = Text("" if look.cause is None else f"the whole view: {look.cause.value.replace('_', ' ')}", "red")
+    view = Text("" if look.cause is None else f"{say('the whole view')}: {look.cause.value.replace('_', ' ')}", "red")
     return Group(table, view) if look.cause else Group(table)
 
 

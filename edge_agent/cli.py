@@ -14,11 +14,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from edge_agent.discover import command as discover
 from edge_agent.errors import SpoolUnusable
 from edge_agent.kiosk.command import kiosk
 from edge_agent.logs import LogStyle, configure, keep_secret, one_line
 from edge_agent.settings import AgentSettings, load_settings
 from edge_agent.spool_report import CameraStatus, list_frames, read_status, retry_refused
+from edge_agent.update.command import update
+from edge_agent.update.health import RESTART_STATUS
+from edge_agent.words import is_chinese, say
 from service.kit.errors import WardwatchError
 
 app = typer.Typer(
@@ -30,6 +34,8 @@ app = typer.Typer(
 spool_app = typer.Typer(help="Look into a spool.", no_args_is_help=True)
 app.add_typer(spool_app, name="spool")
 app.command("kiosk")(kiosk)
+app.command("update")(update)
+app.command("discover")(discover)
 
 SpoolFile = Annotated[Path, typer.Option("--spool", help="The spool's SQLite file.")]
 OneCamera = Annotated[str | None, typer.Option("--camera", help="Only this camera.")]
@@ -68,7 +74,13 @@ def camera(
     overflow: Annotated[str | None, typer.Option(help=_help("overflow"))] = None,
     max_image_bytes: Annotated[int | None, typer.Option(help=_help("max_image_bytes"))] = None,
     jpeg_quality: Annotated[int | None, typer.Option(help=_help("jpeg_quality"))] = None,
+    exposure_hook: Annotated[Path | None, typer.Option(help=_help("exposure_hook"))] = None,
+    matching: Annotated[str | None, typer.Option(help=_help("matching"))] = None,
+    models: Annotated[Path | None, typer.Option(help=_help("models"))] = None,
+    keep_hours: Annotated[float | None, typer.Option(help=_help("keep_hours"))] = None,
+    keep_mb: Annotated[int | None, typer.Option(help=_help("keep_mb"))] = None,
     ca_file: Annotated[Path | None, typer.Option(help=_help("ca_file"))] = None,
+    proxy: Annotated[str | None, typer.Option(help=_help("proxy"))] = None,
     timeout: Annotated[float | None, typer.Option(help=_help("timeout_seconds"))] = None,
     retry_max: Annotated[float | None, typer.Option(help=_help("retry_max_seconds"))] = None,
     heartbeat: Annotated[float | None, typer.Option(help=_help("heartbeat_seconds"))] = None,
@@ -105,7 +117,13 @@ def camera(
         "overflow": overflow,
         "max_image_bytes": max_image_bytes,
         "jpeg_quality": jpeg_quality,
+        "exposure_hook": exposure_hook,
+        "matching": matching,
+        "models": models,
+        "keep_hours": keep_hours,
+        "keep_mb": keep_mb,
         "ca_file": ca_file,
+        "proxy": proxy,
         "timeout": timeout,
         "retry_max": retry_max,
         "log": log,
@@ -132,6 +150,8 @@ def run_camera(settings: AgentSettings) -> None:
     ending = agent.run()
     if ending.problem is not None:
         raise ending.problem
+    if ending.restart:
+        raise SystemExit(RESTART_STATUS)
     if settings.until_empty and ending.refused:
         raise SpoolUnusable(
             f"{ending.refused} pictures were refused by the server and are kept in the spool",
@@ -145,6 +165,7 @@ def pair(
     code: Annotated[str, typer.Option(help="As wardwatch devices pair printed it.")],
     key: Annotated[Path, typer.Option(help="File for this device's key. It is made here and stays here.")],
     ca_file: Annotated[Path | None, typer.Option(help=_help("ca_file"))] = None,
+    proxy: Annotated[str | None, typer.Option(help=_help("proxy"))] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make this device's key and show the server its public half, once."""
@@ -152,7 +173,7 @@ def pair(
     from edge_agent.pulse import versions
     from edge_agent.sender import SenderOptions, open_client
 
-    with open_client(SenderOptions(server, camera="", ca_file=ca_file)) as client:
+    with open_client(SenderOptions(server, camera="", ca_file=ca_file, proxy=proxy)) as client:
         paired = pair_with(client, server.rstrip("/"), code, key, versions())
     if as_json:
         _console().print_json(paired.model_dump_json(exclude={"nonce"}))
@@ -165,6 +186,7 @@ def rotate_key(
     server: Annotated[str, typer.Option(help=_help("server"))],
     key: Annotated[Path, typer.Option(help=_help("key_file"))],
     ca_file: Annotated[Path | None, typer.Option(help=_help("ca_file"))] = None,
+    proxy: Annotated[str | None, typer.Option(help=_help("proxy"))] = None,
 ) -> None:
     """Give this device a new key. A running agent takes it up by itself; the old one is good for a day more."""
     from edge_agent.device_key import DeviceKey
@@ -172,7 +194,7 @@ def rotate_key(
     from edge_agent.sender import SenderOptions, open_client
     from edge_agent.signing import SigningAuth
 
-    with open_client(SenderOptions(server, camera="", ca_file=ca_file)) as client:
+    with open_client(SenderOptions(server, camera="", ca_file=ca_file, proxy=proxy)) as client:
         accepted = rotate(client, server.rstrip("/"), SigningAuth(DeviceKey.load(key)), key)
     _console().print(f"new key {accepted.key_id}; the old one is good until {accepted.old_key_valid_until.isoformat()}")
 
@@ -198,22 +220,26 @@ def status(spool: SpoolFile, camera: OneCamera = None, as_json: AsJson = False) 
     for item in found:
         console.print(_status_table(item))
     if not found:
-        console.print("no camera has used this spool")
+        console.print(say("no camera has used this spool"))
 
 
 def _status_table(item: CameraStatus) -> Table:
-    table = Table(title=f"camera {item.camera}", show_header=False, title_justify="left")
-    oldest = "" if item.oldest_waiting_at is None else f", the oldest taken {item.oldest_waiting_at.isoformat()}"
-    table.add_row("waiting", f"{item.waiting} ({item.waiting_bytes / 1048576:.1f} MiB){oldest}")
-    table.add_row("refused", f"{item.refused}" + (" — see wardwatch-edge spool ls" if item.refused else ""))
-    table.add_row("dropped", str(item.dropped))
-    table.add_row("agent", one_line(item.agent) or "never ran")
-    table.add_row("sender", one_line(item.sender))
+    table = Table(title=f"{say('camera')} {item.camera}", show_header=False, title_justify="left")
+    oldest = (
+        "" if item.oldest_waiting_at is None else f", {say('the oldest taken')} {item.oldest_waiting_at.isoformat()}"
+    )
+    table.add_row(say("waiting"), f"{item.waiting} ({item.waiting_bytes / 1048576:.1f} MiB){oldest}")
+    table.add_row(
+        say("refused"), f"{item.refused}" + (f" — {say('see wardwatch-edge spool ls')}" if item.refused else "")
+    )
+    table.add_row(say("dropped"), str(item.dropped))
+    table.add_row(say("agent"), one_line(item.agent) or say("never ran"))
+    table.add_row(say("sender"), one_line(item.sender))
     for name, told in (("server", item.server), ("clock", item.clock), ("schedule", item.schedule)):
         if told:
-            table.add_row(name, one_line(told))
+            table.add_row(say(name), one_line(told))
     delivered = "" if item.last_delivered_at is None else item.last_delivered_at.isoformat(timespec="seconds")
-    table.add_row("last delivery", delivered)
+    table.add_row(say("last delivery"), delivered)
     for name, value in sorted(item.counters.items()):
         table.add_row(name, str(value))
     return table
@@ -268,7 +294,8 @@ def main() -> None:
         app()
     except WardwatchError as error:
         # Not the console: it would colour and wrap what should be one line.
-        sys.stderr.write(f"wardwatch-edge: {one_line(error.line(), 1000)}\n")
+        title = f"{error.title_zh}：" if is_chinese() else ""
+        sys.stderr.write(f"wardwatch-edge: {title}{one_line(error.line(), 1000)}\n")
         raise SystemExit(1) from None
 
 

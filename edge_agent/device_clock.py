@@ -6,9 +6,10 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from edge_agent.frames import Stamp
+from edge_agent.frames import CapturedFrame, Stamp
 from service.kit.clock import Clock, system_clock, utc
 
 RATE_SPAN_SECONDS = 1800.0
@@ -17,6 +18,7 @@ RATE_MAX = 0.005
 """Quartz drifts by 0.01%, a broken box by 0.1% (90 s a day). More is a mistake of the measurement."""
 
 
+JUST_NOW = timedelta(seconds=60)
 GOOD_SECONDS = 0.5
 """A measurement as good as this is always taken."""
 AGEING = 0.001
@@ -85,6 +87,20 @@ class DeviceClock:
     def stamp(self) -> Stamp:
         """For a picture that is taken now."""
         return Stamp(self.offset_ms(), self.run, self._monotonic())
+
+    def stamped(self, frame: CapturedFrame) -> CapturedFrame:
+        """A picture that was taken just now, with its stamp; both by one and the same setting of the wall clock.
+
+        Between the camera and here pass milliseconds. Where more than `JUST_NOW` lies between, the clock was set in
+        them: the picture's instant and the offset would then belong to two different clocks.
+        """
+        for _ in range(5):
+            before, stamp = self.now(), self.stamp()
+            if abs(self.now() - before) <= JUST_NOW:
+                break
+        if abs(before - frame.captured_at) > JUST_NOW:
+            return replace(frame, captured_at=before, stamp=stamp)
+        return replace(frame, stamp=stamp)
 
     def offset_of(self, stamp: Stamp, captured_at: datetime) -> int | None:
         """The offset of a picture in milliseconds: as known when it was taken, or as learned later.

@@ -47,6 +47,10 @@ class DeviceKey:
 
     def save(self, path: Path) -> None:
         """Write the file, readable by its owner only, whole or not at all."""
+        write_private(path, self.text().encode())
+
+    def text(self) -> str:
+        """What stands in the file. It is secret."""
         raw = self.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         document = {
             "device_id": self.device_id,
@@ -56,7 +60,7 @@ class DeviceKey:
             "camera": self.camera,
             "private_key": base64.b64encode(raw).decode(),
         }
-        write_private(path, json.dumps(document, indent=1).encode() + b"\n")
+        return json.dumps(document, indent=1) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> DeviceKey:

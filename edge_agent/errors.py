@@ -77,6 +77,62 @@ class SpoolFull(EdgeError):
     title_zh = "缓存队列已满"
 
 
+class UpdateRefused(EdgeError):
+    """A bundle that is not taken: nothing on the box was changed. The subclasses say why."""
+
+    code = "edge-update-refused"
+    title_en = "The update is not taken"
+    title_zh = "更新未被采用"
+
+
+class BundleDamaged(UpdateRefused):
+    """Half written, changed, or no bundle at all."""
+
+    code = "edge-bundle-damaged"
+    title_en = "The bundle is damaged"
+    title_zh = "升级包已损坏"
+
+
+class BundleUnsigned(UpdateRefused):
+    """Not signed by the release key that was put on this box at its installation."""
+
+    code = "edge-bundle-unsigned"
+    title_en = "Nobody this box trusts vouches for the bundle"
+    title_zh = "升级包签名不可信"
+
+
+class BundleForeign(UpdateRefused):
+    """Built for another processor, system or Python."""
+
+    code = "edge-bundle-foreign"
+    title_en = "The bundle is for another platform"
+    title_zh = "升级包不适用于本设备平台"
+
+
+class BundleOld(UpdateRefused):
+    """Not newer than what proved itself here: an old bundle brought again, or a step back that nobody asked for."""
+
+    code = "edge-bundle-old"
+    title_en = "The bundle is not newer than what runs"
+    title_zh = "升级包版本不高于当前版本"
+
+
+class BundleFailedBefore(UpdateRefused):
+    """This very version was tried here, and went back."""
+
+    code = "edge-bundle-failed-before"
+    title_en = "This version went back before"
+    title_zh = "该版本曾在本设备回退"
+
+
+class UpdateBusy(UpdateRefused):
+    """Another update is under way, or the last one is still on trial."""
+
+    code = "edge-update-busy"
+    title_en = "Another update is under way"
+    title_zh = "另一次更新正在进行"
+
+
 class KioskStoreUnusable(EdgeError):
     """The kiosk's own files cannot be opened, or were changed."""
 

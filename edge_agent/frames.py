@@ -43,7 +43,8 @@ class CapturedFrame:
     """`data`: the encoded picture, as it will be posted. `captured_at`: aware. `origin`: none for a live camera.
 
     `stamp`: for a live camera, what is needed to correct `captured_at`, which is by the device's clock. `priority`:
-    what has more gives way later when the spool is full.
+    what has more gives way later when the spool is full. `more`: another one is at hand, so that both may be made
+    durable together.
     """
 
     data: bytes
@@ -51,6 +52,7 @@ class CapturedFrame:
     origin: Origin | None = None
     stamp: Stamp | None = None
     priority: int = NORMAL
+    more: bool = False
 
 
 def media_type(data: bytes) -> str:

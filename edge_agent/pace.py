@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Literal
 
 from edge_agent.frames import NORMAL, ROLL_CALL
 from service.contracts import RollCallOut
@@ -23,6 +24,7 @@ class Pace:
         self._jitter = 0.0
         self._rng = rng or random.Random()  # noqa: S311
         self._open_until: dict[str, datetime] = {}
+        self._commands: list[tuple[str, tuple[Literal["dark", "bright"], ...]]] = []
         self._summoned = threading.Event()
         self._lock = threading.Lock()
 
@@ -36,8 +38,12 @@ class Pace:
         with self._lock:
             faster = cadence_seconds < self._cadence
             self._cadence, self._jitter = cadence_seconds, min(jitter_seconds, cadence_seconds / 2)
-            now_open = {call.roll_call_id: call.closes_at for call in roll_calls}
+            calls = tuple(roll_calls)
+            now_open = {call.roll_call_id: call.closes_at for call in calls}
             new = now_open.keys() - self._open_until.keys()
+            self._commands += [
+                (call.roll_call_id, call.command) for call in calls if call.command and call.roll_call_id in new
+            ]
             self._open_until = now_open
             if new or faster:
                 self._summoned.set()
@@ -52,6 +58,15 @@ class Pace:
         """Of a picture taken now."""
         with self._lock:
             return ROLL_CALL if self._in_roll_call(now) else NORMAL
+
+    def summon(self) -> None:
+        """A picture is wanted at once."""
+        self._summoned.set()
+
+    def commanded(self) -> tuple[str, tuple[Literal["dark", "bright"], ...]] | None:
+        """A roll call and the change in the picture that it commands, once; none when there is no new one."""
+        with self._lock:
+            return self._commands.pop(0) if self._commands else None
 
     def summoned(self) -> bool:
         """Whether a picture is wanted at once; asking takes the summons."""

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from edge_agent.dialect import Dialect
 from edge_agent.logs import one_line
 from edge_agent.spool import SpooledFrame
 from service.contracts import SnapshotAccepted, SnapshotMeta, read_message
@@ -24,7 +25,9 @@ SERVER_BUSY = frozenset({408, 425, 429, 502, 503, 504, 507})
 SETUP_WRONG = frozenset({401, 402, 403, 404, 405, 407, 421, 426, 451, 511})
 """Nothing is wrong with the picture: token, camera code or address are, and a person must mend them."""
 
-SETUP_PROBLEMS = frozenset({"camera-unknown", "camera-inactive"})
+SETUP_PROBLEMS = frozenset(
+    {"camera-unknown", "camera-inactive", "edge-pack-mismatch", "readings-not-taken", "sealing-key-missing"}
+)
 """The same, by the server's problem type: its status alone would condemn every picture for a misspelt camera code."""
 CLOCK_WRONG = frozenset({"captured-at-implausible"})
 """The device's clock is wrong, not the picture: what is learned of the clock meanwhile makes its time plausible."""
@@ -35,6 +38,9 @@ _DEVICE_PROBLEMS = {
     "device-unknown": "pair this device: wardwatch devices pair on the server, then wardwatch-edge pair",
     "device-revoked": "pair this device anew, if it is the right one: wardwatch devices pair --replace",
     "request-altered": "look at what stands between this device and the server: it changes requests",
+    "pictures-not-transmitted": "this site's pictures stay on the box: start with --matching local",
+    "readings-not-taken": "this site sends pictures: start without --matching local",
+    "edge-pack-mismatch": "copy the server's model folder to this box, name it with --models, and start again",
     "request-wrongly-aimed": "set --server to the server's public origin",
 }
 
@@ -85,9 +91,11 @@ def post_snapshot(
     frame: SpooledFrame,
     deadline_seconds: float,
     offset_ms: int | None = None,
+    dialect: Dialect | None = None,
 ) -> Outcome:
     """Post `frame` and judge the answer. `token`: or how requests are signed. `deadline_seconds` bounds the answer's
-    arrival as a whole. `offset_ms` is added to the picture's time, which is by the device's clock."""
+    arrival as a whole. `offset_ms` is added to the picture's time, which is by the device's clock. `dialect`: what the
+    server understands; fields that it does not know are left out, and learned."""
     meta = SnapshotMeta(
         camera_id=camera,
         captured_at=frame.captured_at + timedelta(milliseconds=offset_ms or 0),
@@ -95,6 +103,7 @@ def post_snapshot(
         clock_offset_ms=offset_ms,
         statement=frame.note.statement,
     )
+    without = dialect.without("meta") if dialect is not None else frozenset()
     headers = {"Accept": "application/json, application/problem+json"}
     name = f"{frame.sequence}.{_EXTENSIONS.get(frame.media_type, 'bin')}"
     until = time.monotonic() + deadline_seconds
@@ -103,16 +112,25 @@ def post_snapshot(
             "POST",
             server + PATH,
             files={"image": (name, frame.data, frame.media_type)},
-            data={"meta": meta.model_dump_json(exclude_none=True)},
+            data={"meta": meta.model_dump_json(exclude_none=True, exclude=set(without))},
             headers=headers if isinstance(token, httpx.Auth) else headers | {"Authorization": f"Bearer {token}"},
             auth=token if isinstance(token, httpx.Auth) else None,
         ) as response:
             body = _read(response, until)
+            if dialect is not None and dialect.learn("meta", response.status_code, body):
+                return Retry("the server is older than this agent", after_seconds=0.0)
+            if dialect is not None and without and _is_missing_statement(response, body):
+                dialect.forget("meta")
+                return Retry("the server was updated", after_seconds=0.0)
             return judge(response.status_code, response.headers, body)
     except httpx.TimeoutException as error:
         return Retry(f"no answer in time ({type(error).__name__})")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Retry(one_line(f"{type(error).__name__}: {error}"))
+
+
+def _is_missing_statement(response: httpx.Response, body: bytes) -> bool:
+    return response.status_code == 422 and _code(_problem(response.headers, body)) == "statement-refused"
 
 
 def _read(response: httpx.Response, until: float) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import random
 import sqlite3
@@ -18,15 +17,22 @@ import httpx
 
 from edge_agent.backoff import Backoff
 from edge_agent.device_clock import DeviceClock
+from edge_agent.dialect import STATEMENTS, Dialect
 from edge_agent.logs import log, one_line
 from edge_agent.pace import Pace
 from edge_agent.spool import Spool
 from edge_agent.spool_report import read_status
-from service.contracts import DeviceConfig, Heartbeat, HeartbeatAccepted, read_message
+from edge_agent.update.bundle import base_version, platform
+from edge_agent.update.fetch import Updater
+from edge_agent.update.health import ACCEPTED, CONFIG, Proof
+from service.contracts import DeviceConfig, Heartbeat, HeartbeatAccepted, LateStatements, read_message
+from service.contracts.releases import ReleaseOffer
 from service.kit.errors import WardwatchError
 
 HEARTBEAT_PATH = "/api/v1/heartbeats"
 CONFIG_PATH = "/api/v1/devices/me/config"
+STATEMENTS_PATH = "/api/v1/snapshots/statements"
+REPAY_AGAIN_SECONDS = 300.0
 _TEMPERATURE = Path("/sys/class/thermal/thermal_zone0/temp")
 
 
@@ -52,8 +58,13 @@ class Pulse:
         clock: DeviceClock,
         pace: Pace,
         stop: threading.Event,
+        *,
+        proof: Proof | None = None,
+        updater: Updater | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
-        """`auth`: how to sign or what token to carry, asked for at each request."""
+        """`auth`: how to sign or what token to carry, asked for at each request. `proof` hears what went well,
+        `updater` what versions the server offers, `dialect` what it understands."""
         self._spool = spool
         self._client = client
         self._auth = auth
@@ -61,6 +72,11 @@ class Pulse:
         self._clock = clock
         self._pace = pace
         self._stop = stop
+        self._proof = proof or Proof()
+        self._updater = updater
+        self._dialect = dialect or Dialect()
+        self._repay_after = 0.0
+        self._offers: tuple[ReleaseOffer, ...] = ()
         self._etag = ""
         self._backoff = Backoff(1.0, 30.0, random.Random())  # noqa: S311
         self._state = ""
@@ -75,6 +91,9 @@ class Pulse:
                         self.beat()
                         next_beat = time.monotonic() + self._options.heartbeat_seconds
                     self.look()
+                    if self._updater is not None:
+                        self._updater.hear(self._offers)
+                    self._repay()
                     self._backoff.reset()
                     self._say("heard")
                     self._stop.wait(self._options.config_seconds)
@@ -88,13 +107,15 @@ class Pulse:
         before = self._clock.monotonic()
         response = self._client.post(
             self._options.server + HEARTBEAT_PATH,
-            content=beat.model_dump_json(exclude_none=True),
+            content=beat.model_dump_json(exclude_none=True, exclude=set(self._dialect.without("heartbeat"))),
             headers={"Content-Type": "application/json"},
             auth=self._auth(),
         )
         after = self._clock.monotonic()
+        self._dialect.learn("heartbeat", response.status_code, response.content)
         response.raise_for_status()
         answer = read_message(HeartbeatAccepted, response.content)
+        self._proof.saw(ACCEPTED)
         self._clock.heard(answer.server_time, (before + after) / 2, (after - before) / 2)
         if answer.nonce:
             self._spool.set_nonce(answer.nonce)
@@ -114,9 +135,30 @@ class Pulse:
         config = read_message(DeviceConfig, response.content)
         self._pace.obey(config.cadence_seconds, config.jitter_seconds, config.roll_calls)
         self._etag = response.headers.get("etag", "")
+        self._offers = config.updates
+        self._dialect.hear(config.accepts)
+        self._proof.saw(CONFIG)
         calls = f", {len(config.roll_calls)} roll calls open" if config.roll_calls else ""
         self._spool.note("schedule", f"a picture every {config.cadence_seconds} s{calls}")
         log(logging.INFO, "schedule", camera=self._options.camera, cadence_s=config.cadence_seconds)
+
+    def _repay(self) -> None:
+        """Hand in the statements that an older server did not take with their pictures."""
+        if not self._dialect.accepts(STATEMENTS) or time.monotonic() < self._repay_after:
+            return
+        while (owed := self._spool.owed()) and not self._stop.is_set():
+            body = LateStatements(camera_id=self._options.camera, statements=owed)
+            response = self._client.post(
+                self._options.server + STATEMENTS_PATH,
+                content=body.model_dump_json(exclude_none=True),
+                headers={"Content-Type": "application/json"},
+                auth=self._auth(),
+            )
+            if response.is_error:
+                self._repay_after = time.monotonic() + REPAY_AGAIN_SECONDS
+                log(logging.WARNING, "the server does not take statements now", status=response.status_code)
+                return
+            self._spool.repaid(owed[-1].sequence)
 
     def _measure(self) -> Heartbeat:
         found = [item for item in read_status(self._spool.path, self._options.camera)]
@@ -127,7 +169,7 @@ class Pulse:
             spool_depth=found[0].waiting if found else 0,
             refused=found[0].refused if found else 0,
             dropped={name[8:][:64]: value for name, value in counters.items() if name.startswith("dropped.")},
-            versions=versions(),
+            versions=versions(self._updater),
             clock_offset_ms=self._clock.offset_ms(),
             temperature_c=temperature(),
             captured=counters.get("captured", 0),
@@ -143,12 +185,11 @@ class Pulse:
             log(logging.INFO if state == "heard" else logging.WARNING, "server", state=state)
 
 
-def versions() -> dict[str, str]:
-    """What runs here."""
-    try:
-        return {"wardwatch": importlib.metadata.version("wardwatch")[:64]}
-    except importlib.metadata.PackageNotFoundError:
-        return {}
+def versions(updater: Updater | None = None) -> dict[str, str]:
+    """What runs here, for what platform, and what became of the last update."""
+    report = updater.report() if updater is not None else ""
+    told = {"wardwatch": base_version(), "platform": platform(), "update": report}
+    return {name: value[:64] for name, value in told.items() if value}
 
 
 def temperature() -> float | None:

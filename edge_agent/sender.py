@@ -10,17 +10,20 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 
 from edge_agent.backoff import Backoff
 from edge_agent.device_clock import DeviceClock
+from edge_agent.dialect import Dialect
 from edge_agent.errors import SettingsInvalid, TokenUnusable
 from edge_agent.logs import log
 from edge_agent.posting import Delivered, Outcome, Paused, Refused, Retry, post_snapshot
 from edge_agent.signing import SigningAuth
 from edge_agent.spool import Spool, SpooledFrame
 from edge_agent.token import TokenFile
+from edge_agent.update.health import ACCEPTED, Proof
 
 IDLE_SECONDS = 0.5
 """How often an idle sender looks for a picture that another process (`spool retry`) put back."""
@@ -28,6 +31,8 @@ STEP_ASIDE_AFTER = 5
 """A picture on which the server failed this often lets the others pass: one bad picture must not blind a ward."""
 STEP_ASIDE_MAX_SECONDS = 3600.0
 DISK_PAUSE_SECONDS = 2.0
+OVERHEAD_BYTES = 2500
+"""What a signed post takes of the line besides its picture: form, statement, signature, TLS and TCP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,17 @@ class SenderOptions:
     retry_max_seconds: float = 60.0
     live_first: bool = False
     backfill_kbit_s: float | None = None
+    proxy: str | None = None
+
+
+class Carrier(Protocol):
+    """Speaks for a picture in another way than by sending it."""
+
+    def post(
+        self, client: httpx.Client, frame: SpooledFrame, deadline_seconds: float, offset_ms: int | None
+    ) -> Outcome:
+        """Bring it, and judge the answer."""
+        ...
 
 
 class Sender:
@@ -58,7 +74,14 @@ class Sender:
         stop: threading.Event,
         rng: random.Random | None = None,
         clock: DeviceClock | None = None,
+        proof: Proof | None = None,
+        carrier: Carrier | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
+        """`proof` hears that the server took a picture. `carrier`: brings something else than the picture itself.
+
+        `dialect`: what the server understands.
+        """
         self._spool = spool
         self._token = token
         self._options = options
@@ -70,6 +93,9 @@ class Sender:
         )
         self._state = ""
         self._clock = clock
+        self._proof = proof or Proof()
+        self._carrier = carrier
+        self._dialect = dialect or Dialect()
         self._live_sent = -1
         self._backfill_from = 0.0
         self._client = open_client(options)
@@ -97,7 +123,9 @@ class Sender:
             self._say("idle", logging.DEBUG, "nothing to send")
             self._pause(IDLE_SECONDS, wakes=True)
         else:
-            self._settle(frame, self._post(frame))
+            left_out = self._carrier is None and "statement" in self._dialect.without("meta")
+            owes = left_out and frame.note.statement is not None
+            self._settle(frame, self._post(frame), owes=owes)
 
     def _choose(self) -> SpooledFrame | None:
         """What was just taken, once; then the oldest, as fast as the bandwidth for that allows."""
@@ -111,7 +139,7 @@ class Sender:
         frame = self._spool.oldest()
         rate = self._options.backfill_kbit_s
         if frame is not None and rate is not None:
-            self._backfill_from = time.monotonic() + len(frame.data) * 8 / (rate * 1000)
+            self._backfill_from = time.monotonic() + (len(frame.data) + OVERHEAD_BYTES) * 8 / (rate * 1000)
         return frame
 
     def _post(self, frame: SpooledFrame) -> Outcome:
@@ -122,13 +150,23 @@ class Sender:
         options, stamp, offset_ms = self._options, frame.note.stamp, None
         if stamp is not None and self._clock is not None:
             offset_ms = self._clock.offset_of(stamp, frame.captured_at)
+        if self._carrier is not None:
+            return self._carrier.post(self._client, frame, options.timeout_seconds, offset_ms)
         return post_snapshot(
-            self._client, options.server, options.camera, token, frame, options.timeout_seconds, offset_ms
+            self._client,
+            options.server,
+            options.camera,
+            token,
+            frame,
+            options.timeout_seconds,
+            offset_ms,
+            self._dialect,
         )
 
-    def _settle(self, frame: SpooledFrame, outcome: Outcome) -> None:
+    def _settle(self, frame: SpooledFrame, outcome: Outcome, *, owes: bool = False) -> None:
         if isinstance(outcome, Delivered):
-            self._spool.delivered(frame.sequence, duplicate=outcome.duplicate)
+            self._spool.delivered(frame.sequence, duplicate=outcome.duplicate, owes=owes)
+            self._proof.saw(ACCEPTED)
             self._went_well()
         elif isinstance(outcome, Refused):
             self._spool.refuse(frame.sequence, status=outcome.status, reason=outcome.reason)
@@ -187,7 +225,8 @@ class Sender:
 
 
 def open_client(options: SenderOptions) -> httpx.Client:
-    """A client that keeps its connection, follows no redirect (it would carry the token away), and asks no proxy."""
+    """A client that keeps its connection, follows no redirect (it would carry the token away), and asks no proxy but
+    the one it is told."""
     verify: ssl.SSLContext | bool = True
     if options.ca_file is not None:
         try:
@@ -202,6 +241,7 @@ def open_client(options: SenderOptions) -> httpx.Client:
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=120.0),
         follow_redirects=False,
         trust_env=False,
+        proxy=options.proxy,
         verify=verify,
         headers={"User-Agent": "wardwatch-edge"},
     )

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from edge_agent.errors import SettingsInvalid
-from edge_agent.logs import redact
+from edge_agent.logs import keep_secret, redact
 from edge_agent.sources.folder import AfterSpooling
 from service.contracts import faults_of
 
@@ -125,8 +125,34 @@ class AgentSettings(BaseModel):
     jpeg_quality: int = Field(
         default=90, ge=50, le=100, title="JPEG quality", description="Of pictures from videos and cameras."
     )
+    exposure_hook: Path | None = Field(
+        default=None,
+        title="Exposure hook",
+        description="Program that is called with dark, bright or normal when a roll call commands a change.",
+    )
+    matching: Literal["server", "local"] = Field(
+        default="server",
+        title="Matching",
+        description="server: pictures are sent and read there. local: they stay here, are read here, and only readings "
+        "leave; needs a key, and a site whose transmission_basis is readings.",
+    )
+    models: Path | None = Field(
+        default=None, title="Models", description="Folder of the model pack, the server's own; with matching local."
+    )
+    keep_hours: float = Field(
+        default=72.0, ge=1, le=720, title="Kept pictures", description="Hours for which local matching keeps pictures."
+    )
+    keep_mb: int = Field(
+        default=4096, ge=1, le=1_048_576, title="Kept at most", description="MiB of pictures that local matching keeps."
+    )
     ca_file: Path | None = Field(
         default=None, title="Certificate authority", description="PEM file, where the server's certificate is private."
+    )
+    proxy: str | None = Field(
+        default=None,
+        title="Proxy",
+        description="Address of the proxy on the way to an https server, like http://proxy.intranet:3128. It is never "
+        "guessed from the environment.",
     )
     timeout_seconds: float = Field(
         alias="timeout",
@@ -162,6 +188,20 @@ class AgentSettings(BaseModel):
             raise ValueError("leave out what follows the path")
         return text.rstrip("/")
 
+    @field_validator("proxy")
+    @classmethod
+    def _proxy_is_an_address(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                parts = urlsplit(text)
+                _ = parts.port
+            except ValueError:
+                raise ValueError("no address") from None
+            if parts.scheme not in ("http", "https") or not parts.hostname or not text.isprintable():
+                raise ValueError("write scheme, host and port, like http://proxy.intranet:3128")
+            keep_secret(parts.password or "")
+        return text
+
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, name: str | None) -> str | None:
@@ -176,6 +216,12 @@ class AgentSettings(BaseModel):
     def _fits_together(self) -> AgentSettings:
         if (self.token_file is None) == (self.key_file is None):
             raise ValueError("give a key_file (wardwatch-edge pair makes it) or a token_file")
+        if self.matching == "local" and self.key_file is None:
+            raise ValueError("matching local needs a key_file (wardwatch-edge pair makes it), a token will not do")
+        if self.matching == "local" and self.models is None:
+            raise ValueError("matching local needs models: the folder of the server's model pack")
+        if self.proxy is not None and not self.server.startswith("https://"):
+            raise ValueError("a proxy goes with an https server: it would read token and pictures otherwise")
         if self.follow and self.until_empty:
             raise ValueError("follow never ends, until_empty does: choose one")
         if self.give_up_after_seconds is not None and not self.until_empty:

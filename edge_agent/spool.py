@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +16,10 @@ from typing import Literal, Protocol
 
 from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
 from edge_agent.frames import CapturedFrame, Origin, media_type
-from edge_agent.spool_capture import NO_NOTE, CaptureNote, Signer, capture_note, note_capture, set_nonce
+from edge_agent.spool_capture import NO_NOTE, CaptureNote, Signer, capture_note, note_capture, owe_statement, set_nonce
 from edge_agent.spool_schema import is_damage, open_file
 from edge_agent.spool_seal import SpoolSeal
-from service.contracts import SEQUENCE_MAX
+from service.contracts import SEQUENCE_MAX, CaptureStatement
 from service.kit.clock import utc
 
 
@@ -165,27 +165,37 @@ class Spool:
 
         Raises `SpoolFull` when the policy is to wait, `sqlite3.OperationalError` when the disk is full or failing.
         """
-        sha256 = hashlib.sha256(frame.data).hexdigest()
-        captured_at = utc(frame.captured_at).isoformat()
+        return self.put_all((frame,))[0]
+
+    def put_all(self, frames: Sequence[CapturedFrame]) -> tuple[Taken, ...]:
+        """The same for several, in their order, which become durable together or not at all: one wait for the disk."""
+        sums = [hashlib.sha256(frame.data).hexdigest() for frame in frames]
         with self._transaction() as connection:
-            known = self._taken_as(connection, frame.origin, sha256, captured_at)
-            if known is not None:
-                return Taken(known, fresh=False)
-            self._make_room(connection, len(frame.data))
-            sequence = self._next_sequence(connection)
-            spooled_at = datetime.now(UTC).isoformat()
-            row = (self.camera, sequence, captured_at, spooled_at, media_type(frame.data), sha256, len(frame.data))
-            stored = self._seal.seal(frame.data, self.camera, sequence) if self._seal else frame.data
-            connection.execute(
-                "INSERT INTO frame (camera, sequence, captured_at, spooled_at, media_type, sha256, size, image) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, stored),
-            )
-            note_capture(connection, self.camera, sequence, sha256, utc(frame.captured_at), frame, self.signer)
-            if frame.origin is not None:
-                self._mark_taken(connection, frame.origin, sha256, captured_at, sequence)
-            self._count(connection, "captured")
+            taken = tuple(self._put(connection, frame, sha256) for frame, sha256 in zip(frames, sums, strict=True))
+            fresh = sum(each.fresh for each in taken)
+            if fresh:
+                self._count(connection, "captured", fresh)
         self.arrived.set()
+        return taken
+
+    def _put(self, connection: sqlite3.Connection, frame: CapturedFrame, sha256: str) -> Taken:
+        captured_at = utc(frame.captured_at).isoformat()
+        known = self._taken_as(connection, frame.origin, sha256, captured_at)
+        if known is not None:
+            return Taken(known, fresh=False)
+        self._make_room(connection, len(frame.data))
+        sequence = self._next_sequence(connection)
+        spooled_at = datetime.now(UTC).isoformat()
+        row = (self.camera, sequence, captured_at, spooled_at, media_type(frame.data), sha256, len(frame.data))
+        stored = self._seal.seal(frame.data, self.camera, sequence) if self._seal else frame.data
+        connection.execute(
+            "INSERT INTO frame (camera, sequence, captured_at, spooled_at, media_type, sha256, size, image) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, stored),
+        )
+        note_capture(connection, self.camera, sequence, sha256, utc(frame.captured_at), frame, self.signer)
+        if frame.origin is not None:
+            self._mark_taken(connection, frame.origin, sha256, captured_at, sequence)
         return Taken(sequence, fresh=True)
 
     def forget(self, origin: Origin) -> None:
@@ -310,14 +320,32 @@ class Spool:
         with self._transaction() as connection:
             set_nonce(connection, self.camera, nonce)
 
-    def delivered(self, sequence: int, *, duplicate: bool) -> None:
-        """The server has the frame: forget it. Twice, or for one dropped meanwhile, is harmless."""
+    def delivered(self, sequence: int, *, duplicate: bool, owes: bool = False) -> None:
+        """The server has the frame: forget it. Twice, or for one dropped meanwhile, is harmless.
+
+        `owes`: it took the picture without its statement, which is kept until it can take that too.
+        """
         with self._transaction() as connection:
+            if owes:
+                owe_statement(connection, self.camera, sequence)
             cursor = connection.execute("DELETE FROM frame WHERE camera = ? AND sequence = ?", (self.camera, sequence))
             self._sending = None
             if cursor.rowcount:
                 self._count(connection, "duplicate" if duplicate else "delivered")
                 self._note(connection, "last_delivered_at", datetime.now(UTC).isoformat())
+
+    def owed(self, limit: int = 100) -> tuple[CaptureStatement, ...]:
+        """The oldest statements that the server did not take with their pictures."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT statement FROM owed WHERE camera = ? ORDER BY sequence LIMIT ?", (self.camera, limit)
+            ).fetchall()
+        return tuple(CaptureStatement.model_validate_json(text) for (text,) in rows)
+
+    def repaid(self, through: int) -> None:
+        """The server has the statements up to this sequence."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM owed WHERE camera = ? AND sequence <= ?", (self.camera, through))
 
     def refuse(self, sequence: int, *, status: int, reason: str) -> None:
         """The server will never take the frame: keep it aside with the reason, so that a person can look."""

@@ -34,6 +34,17 @@ END;
 """
 """Beside `frame`, so that a spool of an older agent is taken over as it is."""
 
+OWED_SCHEMA = """CREATE TABLE IF NOT EXISTS owed (
+    camera TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    statement TEXT NOT NULL,
+    PRIMARY KEY (camera, sequence)
+) WITHOUT ROWID"""
+"""Statements of pictures that a server took without them, because it is older than statements. It is made without a new
+number of the layout: an agent that is rolled back must still open the spool."""
+MAX_OWED = 20_000
+"""Some 70 days at a picture in five minutes, 14 MB."""
+
 Signer = Callable[[int, str, datetime, str, str], CaptureStatement]
 """(sequence, sha256, captured_at, previous, nonce) -> the statement."""
 
@@ -82,6 +93,20 @@ def note_capture(
             None if stamp is None else stamp.run,
             None if stamp is None else stamp.monotonic,
         ),
+    )
+
+
+def owe_statement(connection: sqlite3.Connection, camera: str, sequence: int) -> None:
+    """The picture goes, its statement stays, until the server can take it. Beyond `MAX_OWED` the oldest give way."""
+    connection.execute(
+        "INSERT OR REPLACE INTO owed SELECT camera, sequence, statement FROM capture "
+        "WHERE camera = ? AND sequence = ? AND statement IS NOT NULL",
+        (camera, sequence),
+    )
+    connection.execute(
+        "DELETE FROM owed WHERE camera = ?1 AND sequence <= "
+        "(SELECT sequence FROM owed WHERE camera = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2)",
+        (camera, MAX_OWED),
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_agent.errors import SpoolUnusable
-from edge_agent.spool_capture import CAPTURE_SCHEMA
+from edge_agent.spool_capture import CAPTURE_SCHEMA, OWED_SCHEMA
 
 VERSION = 2
 BUSY_SECONDS = 15.0
@@ -158,6 +158,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             for statement in CAPTURE_SCHEMA.split("\n\n"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={VERSION}")
+        connection.execute(OWED_SCHEMA)
         connection.execute("COMMIT")
         _walk(connection)
     except BaseException:
@@ -168,7 +169,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _walk(connection: sqlite3.Connection) -> None:
     """Read every row but the pictures: a torn page shows now rather than in the middle of the night."""
-    for table in ("camera", "taken", "counter", "note", "capture", "chain"):
+    for table in ("camera", "taken", "counter", "note", "capture", "chain", "owed"):
         connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
     columns = "id, sequence, captured_at, sha256, size, state, attempts"
     for _ in connection.execute(f"SELECT {columns} FROM frame NOT INDEXED"):  # noqa: S608
@@ -189,7 +190,7 @@ def _rescue(path: Path) -> Path:
     _create_private(path)
     with closing(_connect(path)) as new, closing(sqlite3.connect(aside, isolation_level=None)) as old:
         new.execute("BEGIN IMMEDIATE")
-        for table in ("camera", "taken", "counter", "note", "capture", "chain", "frame"):
+        for table in ("camera", "taken", "counter", "note", "capture", "chain", "owed", "frame"):
             for row in _readable_rows(old, table):
                 marks = ",".join("?" * len(row))
                 new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608

@@ -9,7 +9,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from pathlib import Path
@@ -78,12 +78,18 @@ class FolderSource:
     def frames(self, stop: threading.Event) -> Iterator[CapturedFrame]:
         """Every complete picture once; then ends, or waits for more when following."""
         while not stop.is_set():
+            before: CapturedFrame | None = None
             for entry in self._look():
                 if stop.is_set():
                     return
                 frame = self._take(entry)
-                if frame is not None:
-                    yield frame
+                if frame is None:
+                    continue
+                if before is not None:
+                    yield replace(before, more=True)
+                before = frame
+            if before is not None:
+                yield before
             if not self._options.follow:
                 return
             stop.wait(self._options.poll_seconds)

@@ -36,8 +36,8 @@ from tests.e2e.day_clock import MIDNIGHT, DayClock, write_control
 from tests.e2e.relay import Line
 
 RATE = 1200.0
-"""At most: 24 hours in 72 s. A machine on which the server takes long to start gets a longer day."""
-TOO_BUSY_SECONDS = 20.0
+"""At most: 24 hours in 72 s. Where the server takes long to start, the day is longer: at 60 s, 8 minutes."""
+START_SECONDS = 300.0
 TIME_TOLERANCE = timedelta(minutes=40)
 """Two real seconds of a machine that does other things too. The clock jumps by an hour, three real seconds."""
 
@@ -58,7 +58,7 @@ class Day:
 
     def start_server(self, *, wait: bool = True) -> None:
         self.server = self._start("tests.e2e.server_process", str(self.folder), str(self.port), self.origin)
-        until = time.monotonic() + 120
+        until = time.monotonic() + START_SECONDS
         while wait:
             try:
                 httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5)
@@ -119,8 +119,6 @@ def test_a_day_of_everything_that_goes_wrong(day: Day, tmp_path: Path, capsys: p
     begun = time.monotonic()
     day.start_server()
     took = time.monotonic() - begun
-    if took > TOO_BUSY_SECONDS:
-        pytest.skip(f"the server takes {took:.0f} s to start: this machine is too busy for a day in a minute")
     day.start_agent()
     _wait_for_words(tmp_path / "log", '"event": "started"')
     day.begin(took)
@@ -163,7 +161,7 @@ def test_a_day_of_everything_that_goes_wrong(day: Day, tmp_path: Path, capsys: p
     _drain(day, tmp_path / "spool.db")
     assert day.agent is not None
     day.agent.terminate()
-    day.agent.wait(20)
+    day.agent.wait(60)
 
     offered, safe = _lines(tmp_path / "offered.log"), _lines(tmp_path / "safe.log")
     with context.database.reading() as session:
@@ -268,14 +266,14 @@ def _replay(day: Day) -> tuple[int, str]:
 
 
 def _wait_for_words(log: Path, words: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + START_SECONDS
     while words not in log.read_text():
         assert time.monotonic() < until, log.read_text()[-2000:]
         time.sleep(0.1)
 
 
 def _drain(day: Day, spool: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + START_SECONDS
     while read_status(spool)[0].waiting:
         assert time.monotonic() < until, f"{read_status(spool)} {(day.folder / 'log').read_text()[-2000:]}"
         time.sleep(0.2)

@@ -120,7 +120,13 @@ main()
 
 @pytest.mark.parametrize(
     ("owner", "step"),
-    [("FolderSource", "done_with"), ("Spool", "forget"), ("Spool", "delivered"), ("Spool", "put"), ("Spool", "oldest")],
+    [
+        ("FolderSource", "done_with"),
+        ("Spool", "forget"),
+        ("Spool", "delivered"),
+        ("Spool", "_put"),
+        ("Spool", "oldest"),
+    ],
 )
 @pytest.mark.parametrize("after", ["delete", "keep"])
 def test_dying_right_before_any_step_doubles_nothing(

@@ -92,7 +92,7 @@ def test_one_look_for_scripts_says_of_each_bed_what_to_do(folder: Path, token_fi
 def test_the_table_names_every_bed(folder: Path, token_file: Path, told: list[str]) -> None:
     result = CliRunner().invoke(app, arguments(folder, token_file, "--once"), env={"COLUMNS": "200"})
     assert result.exit_code == 2
-    assert "1 of" in result.stdout
+    assert "1 / " in result.stdout
     for zone in zones():
         assert zone.zone_id in result.stdout
 

@@ -170,6 +170,23 @@ def test_a_jump_of_the_wall_clock_moves_no_picture() -> None:
     assert clock.offset_of(Stamp(5, "another run", 0.0), taken) == 5
 
 
+def test_a_clock_set_between_camera_and_stamp_moves_no_picture() -> None:
+    wall = Wall()
+    clock = DeviceClock(wall, wall.monotonic)
+    true = NOON + timedelta(days=1, seconds=100)
+    clock.heard(true)
+    taken = CapturedFrame(b"", clock.now())
+    calm = clock.stamped(taken)
+    assert calm.captured_at == taken.captured_at
+    wall.wrong = timedelta(hours=-5)  # set after the camera read the clock, before the agent did
+    stamped = clock.stamped(taken)
+    for frame in (calm, stamped):
+        assert frame.stamp is not None
+        offset = clock.offset_of(frame.stamp, frame.captured_at)
+        assert offset is not None
+        assert frame.captured_at + timedelta(milliseconds=offset) == true
+
+
 def test_a_slow_quartz_is_measured() -> None:
     wall = Wall()
     clock = DeviceClock(wall, wall.monotonic)
