@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 
 from edge_agent.errors import KioskStoreUnusable
 from edge_agent.kiosk.desk import Desk
 from edge_agent.kiosk.link import ServerLink, ServerRefused, Unreachable
-from edge_agent.kiosk.store import KioskStore, QueuedPurchase
+from edge_agent.kiosk.store import KioskStore
 from edge_agent.logs import log
 from service.kit.clock import Clock, system_clock
+
+_ATTEMPTS = 5
+"""Failures of the server at one purchase after which the purchase is set aside."""
+_IN_A_ROW = 3
+"""Failures in a row after which they are the server's, not the purchases'."""
+_AGAIN = timedelta(days=1)
+"""After which what was set aside is tried again."""
 
 
 class Courier:
@@ -20,11 +28,13 @@ class Courier:
         self, desk: Desk, link: ServerLink, store: KioskStore, seconds: float, clock: Clock = system_clock
     ) -> None:
         self._desk, self._link, self._store, self._seconds, self._clock = desk, link, store, seconds, clock
+        self._again_at = clock.now() + _AGAIN
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kiosk-courier", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin. What was set aside is tried again: whoever started the agent anew may have mended something."""
+        self._store.try_aside_again()
         self._thread.start()
 
     def stop(self) -> None:
@@ -35,11 +45,11 @@ class Courier:
     def errand(self) -> bool:
         """Tell the server what waits, then fetch the register. Returns whether the server answered.
 
-        In that order: the new copy then counts what was sold without it.
+        In that order: the new copy then counts what was sold without it. A purchase that the server fails at, or that
+        does not open, keeps neither the others nor the copy waiting.
         """
         try:
-            while (waiting := self._store.next_waiting()) is not None:
-                self._tell(waiting)
+            self._tell_all()
             self._refresh()
             self._desk.seen(True)
             return True
@@ -50,6 +60,32 @@ class Courier:
             self._desk.seen(not isinstance(error, ServerRefused) or error.refusal < 500)
             log(logging.ERROR, "the kiosk cannot refresh its copy", reason=error.line())
         return False
+
+    def _tell_all(self) -> None:
+        """Each purchase once; the first failures end it when they may be the server's own. Raises `Unreachable` when
+        nobody answers at all, `ServerRefused` when the kiosk itself is refused."""
+        if self._clock.now() >= self._again_at:
+            self._store.try_aside_again()
+            self._again_at = self._clock.now() + _AGAIN
+        failures = 0
+        for request_id in self._store.waiting():
+            try:
+                self._tell(request_id)
+                failures = 0
+            except Unreachable as error:
+                if not error.answered:
+                    raise
+                failures += 1
+                if self._store.attempts(request_id) >= _ATTEMPTS:
+                    self._set_aside(request_id, error.message)
+                if failures >= _IN_A_ROW:
+                    return
+            except KioskStoreUnusable as error:
+                self._set_aside(request_id, error.message)
+
+    def _set_aside(self, request_id: str, why: str) -> None:
+        log(logging.ERROR, "a purchase is set aside", request=request_id, reason=why)
+        self._store.settle(request_id, "aside", why)
 
     def _refresh(self) -> None:
         """Fetch the register. Unchanged, the copy is as good as a new one: it was the truth when it was asked for."""
@@ -63,8 +99,8 @@ class Courier:
             span = held.use_until - held.made_at
             self._store.keep_copy(held.model_copy(update={"made_at": now, "use_until": now + span}), etag)
 
-    def _tell(self, waiting: QueuedPurchase) -> None:
-        request_id = waiting.purchase.request_id
+    def _tell(self, request_id: str) -> None:
+        waiting = self._store.queued(request_id)
         self._store.settle(request_id, "waiting")
         try:
             answer = self._link.reconcile(waiting.purchase, waiting.images)

@@ -6,12 +6,9 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 
-import segno
-
-from edge_agent.errors import KioskRequestInvalid, WrongTurn
+from edge_agent.errors import KioskRequestInvalid
+from edge_agent.kiosk.answers import qr_of, shown, shown_offline
 from edge_agent.kiosk.forms import (
     ChallengeOut,
     ClaimForm,
@@ -23,66 +20,61 @@ from edge_agent.kiosk.forms import (
     VerdictOut,
 )
 from edge_agent.kiosk.link import ServerLink, Unreachable
-from edge_agent.kiosk.offline import OfflinePurchase, OfflineVerdict, decide_offline
+from edge_agent.kiosk.offline import OfflinePurchase, decide_offline
 from edge_agent.kiosk.settings import KioskSettings
 from edge_agent.kiosk.store import KioskStore
+from edge_agent.kiosk.visit import Visit, keep_to_the_order
 from service.contracts import (
-    REASON_TEXTS,
     DelegationClaim,
     DelegationClaimed,
     DocumentCheck,
-    Effect,
     IdentityMethod,
     OfflineChecks,
     ProvisionalPurchase,
     PurchaseChallenge,
     PurchaseMeta,
-    PurchaseVerdict,
-    ReasonCode,
-    ReasonOut,
     Verdict,
 )
 from service.kit.clock import Clock, system_clock
 from service.kit.ids import new_id
 from service.vision import ImageLimits, Pack, decode
-from service.vision.liveness import Advice, HeadPose, LivenessVerdict, Turn, coach, judge_burst, turns_for
+from service.vision.liveness import (
+    ASK,
+    DEFAULT_POLICY,
+    Advice,
+    LivenessVerdict,
+    PassiveModel,
+    Turn,
+    coach,
+    judge_burst,
+    pauses_for,
+    turns_for,
+)
 
-_ASTRAY = 2
-"""Frames in a row that must show another turn: one may be a head on its way."""
+HOLD = "hold"
+"""Said between a turn that is taken and the next arrow."""
 OFFLINE_SECONDS = 120
 """How long a challenge of the kiosk's own is good."""
 FRAME_LIMITS = ImageLimits(max_bytes=2 * 1024 * 1024, max_pixels=2_100_000, max_side=2048)
-_CLAIMABLE = frozenset({ReasonCode.NO_DELEGATION, ReasonCode.DELEGATE_UNKNOWN, ReasonCode.DELEGATION_EXPIRED})
-
-
-@dataclass(slots=True)
-class Visit:
-    """What is known of the customer now standing there; forgotten as a whole."""
-
-    session: str
-    challenge: PurchaseChallenge | None = None
-    turns: tuple[Turn, ...] = ()
-    until: float = 0.0
-    ahead: HeadPose | None = None
-    images: list[bytes] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    astray: int = 0
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every turn was taken."""
-        return bool(self.turns) and len(self.images) == len(self.turns)
 
 
 class Desk:
     """What the page can ask for. Shared by the page's requests, which are served one after the other."""
 
     def __init__(
-        self, settings: KioskSettings, link: ServerLink, store: KioskStore, pack: Pack, clock: Clock = system_clock
+        self,
+        settings: KioskSettings,
+        link: ServerLink,
+        store: KioskStore,
+        pack: Pack,
+        clock: Clock = system_clock,
+        passive: PassiveModel | None = None,
     ) -> None:
         self._settings, self._link, self._store, self._pack, self._clock = settings, link, store, pack, clock
+        self._passive = passive
         self._visit: Visit | None = None
         self._lock = threading.RLock()
+        self._verifying = threading.Lock()
         self._online = False
 
     def state(self) -> StateOut:
@@ -95,11 +87,17 @@ class Desk:
             cache_usable=copy is not None and self._clock.now() < copy.use_until,
             waiting=counts.waiting,
             wrong=counts.wrong,
+            aside=counts.refused + counts.aside,
             camera_ready=self._pack.mesh is not None,
             name=self._settings.name,
             language=self._settings.language,
             idle_seconds=self._settings.idle_seconds,
         )
+
+    @property
+    def has_passive(self) -> bool:
+        """Whether a passive model looks on."""
+        return self._passive is not None
 
     def begin(self) -> str:
         """Forget whoever was here; a new session."""
@@ -127,41 +125,61 @@ class Desk:
             self.seen(False)
         with self._lock:
             visit.challenge = drawn
-            visit.turns = tuple(Turn(t) for t in drawn.turns) if drawn else turns_for(secrets.token_urlsafe(18))
+            nonce = drawn.nonce if drawn else secrets.token_urlsafe(18)
+            visit.turns = tuple(Turn(t) for t in drawn.turns) if drawn else turns_for(nonce)
+            visit.pauses = pauses_for(nonce, len(visit.turns))
             seconds = OFFLINE_SECONDS
             if drawn is not None:
                 seconds = max(1, int((drawn.expires_at - drawn.issued_at).total_seconds()))
             visit.until = time.monotonic() + seconds
             visit.ahead, visit.images, visit.times, visit.astray = None, [], [], 0
-            turns = tuple(turn.value for turn in visit.turns)
-            return ChallengeOut(turns=turns, seconds=seconds, offline=drawn is None)
+            visit.cue_at, visit.shown_at, visit.answered = 0.0, None, None
+            return ChallengeOut(total=len(visit.turns), seconds=seconds, offline=drawn is None)
 
     def frame(self, session: str, data: bytes) -> FrameOut:
-        """One preview frame: advice, and the frame itself when it shows the turn that is due.
+        """One preview frame: advice, and the frame itself when it shows the turn that is due. The next arrow comes
+        after the pause that the challenge draws; a turn that is made before its arrow is no answer to it.
 
         Raises `KioskRequestInvalid` without a challenge or after it lapsed, `WrongTurn` for a turn that nobody asked
         for, `ImageError` for what is no picture.
         """
-        visit = self._of(session)
-        if not visit.turns or time.monotonic() > visit.until:
+        visit, now = self._of(session), time.monotonic()
+        if not visit.turns or now > visit.until:
             raise KioskRequestInvalid("the challenge has lapsed", field="challenge", remedy="draw a new one")
         total = len(visit.turns)
         if visit.is_whole:
             return FrameOut(advice=Advice.TAKEN.value, taken=total, total=total)
         frame = decode(data, FRAME_LIMITS, field="frame")
-        coaching = coach(frame, visit.turns[len(visit.images)], visit.ahead, self._pack)
+        due = visit.turns[len(visit.images)]
+        coaching = coach(frame, due, visit.ahead, self._pack)
         with self._lock:
-            _keep_to_the_order(visit, coaching.seen)
-            if coaching.advice is Advice.TAKEN:
+            is_shown = not visit.images or (
+                visit.shown_at is not None and now - visit.shown_at >= DEFAULT_POLICY.reaction
+            )
+            keep_to_the_order(visit, coaching.seen, shown=is_shown)
+            if now < visit.cue_at:
+                return FrameOut(advice=HOLD, taken=len(visit.images), total=total)
+            visit.shown_at = visit.shown_at or now
+            advice = coaching.advice
+            if advice is Advice.TAKEN and is_shown:
                 visit.ahead = visit.ahead or coaching.pose
-                visit.images.append(data)
-                visit.times.append(time.monotonic())
-            return FrameOut(advice=coaching.advice.value, taken=len(visit.images), total=total)
+                visit.take(data, now)
+            elif advice is Advice.TAKEN:
+                advice = ASK[due]
+            return FrameOut(advice=advice.value, taken=len(visit.images), total=total, due=due.value)
 
     def verify(self, session: str, form: PurchaseForm) -> VerdictOut:
         """The server's verdict on the burst; without it, the kiosk's own. Raises `KioskRequestInvalid`,
         `ServerRefused`."""
-        visit = self._of(session)
+        with self._verifying:
+            visit = self._of(session)
+            if visit.answered is None:
+                visit.answered = form, self._verified(visit, form)
+            elif visit.answered[0] != form:
+                raise KioskRequestInvalid("these turns were used", field="frames", remedy="draw a new challenge")
+            return visit.answered[1]
+
+    def _verified(self, visit: Visit, form: PurchaseForm) -> VerdictOut:
         if not visit.is_whole:
             raise KioskRequestInvalid("the turns are not complete", field="frames", remedy="follow the arrows")
         if visit.challenge is None:
@@ -173,7 +191,7 @@ class Desk:
         except Unreachable:
             self.seen(False)
             return self._offline(_offline_no(meta.request_id), form, visit, None)
-        return _shown(verdict)
+        return shown(verdict)
 
     def documents(self, session: str, form: DocumentsForm) -> VerdictOut:
         """The manual path, open to everybody, at any moment."""
@@ -195,7 +213,7 @@ class Desk:
         except Unreachable:
             self.seen(False)
             return self._offline(_offline_no(request_id), form, visit, form.documents)
-        return _shown(verdict)
+        return shown(verdict)
 
     def claim(self, session: str, form: ClaimForm) -> DelegationClaimed:
         """Register a delegation for review. Raises `Unreachable`: that needs the server."""
@@ -208,6 +226,10 @@ class Desk:
                 delegate_name=form.delegate_name,
                 relation=form.relation,
                 documents=form.documents,
+                valid_to=form.valid_to,
+                uses_per_period=form.uses_per_period,
+                period_days=form.period_days,
+                drug_classes=form.drug_classes,
                 kiosk=self._settings.kiosk,
             )
         )
@@ -233,6 +255,7 @@ class Desk:
 
     def _meta(self, form: PurchaseForm, challenge: PurchaseChallenge, times: Sequence[float]) -> PurchaseMeta:
         return PurchaseMeta(
+            paced=True,
             request_id=new_id(),
             patient_no=form.patient_no,
             buyer=form.buyer,
@@ -248,8 +271,20 @@ class Desk:
         self, request_id: str, form: PurchaseForm, visit: Visit, documents: DocumentCheck | None
     ) -> VerdictOut:
         """Decided by the copy, told to the server when it is back."""
-        now, copy = self._clock.now(), self._store.copy()
         liveness = None if documents is not None else self._liveness(visit)
+        with self._store.at_once():
+            return self._decided(request_id, form, visit, documents, liveness)
+
+    def _decided(
+        self,
+        request_id: str,
+        form: PurchaseForm,
+        visit: Visit,
+        documents: DocumentCheck | None,
+        liveness: LivenessVerdict | None,
+    ) -> VerdictOut:
+        """In one transaction of the store: a use that is seen to be left is spent before anybody else looks."""
+        now, copy = self._clock.now(), self._store.copy()
         method = IdentityMethod.FACE if documents is None else IdentityMethod.DOCUMENTS
         spent = self._store.spent(form.delegate_no, form.patient_no) if form.delegate_no is not None else 0
         asked = OfflinePurchase(form.patient_no, form.buyer, form.delegate_no, form.items, method, liveness, spent, now)
@@ -278,25 +313,14 @@ class Desk:
         )
         if decided.verdict is Verdict.PROVISIONAL:
             self._store.queue(purchase, visit.images if documents is None else (), spend=True)
-        return _shown_offline(request_id, decided, now)
+        return shown_offline(request_id, decided, now)
 
     def _liveness(self, visit: Visit) -> LivenessVerdict:
         frames = [decode(image, FRAME_LIMITS, field="frame") for image in visit.images]
-        return judge_burst(frames, visit.turns, self._pack, frame_times=visit.times).verdict
-
-
-def _keep_to_the_order(visit: Visit, seen: Turn | None) -> None:
-    """A film of another challenge shows the turns that are due sooner or later, and others in between: waiting for the
-    right ones would let it pass. Whoever turns the wrong way draws a new challenge."""
-    due = visit.turns[len(visit.images)]
-    made = visit.turns[len(visit.images) - 1] if visit.images else Turn.CENTRE
-    if not visit.images or seen in (None, Turn.CENTRE, due, made):
-        visit.astray = 0
-        return
-    visit.astray += 1
-    if visit.astray >= _ASTRAY:
-        visit.turns = ()
-        raise WrongTurn("that was another turn", field="turns", remedy="follow the arrows of a new challenge")
+        judgement = judge_burst(
+            frames, visit.turns, self._pack, frame_times=visit.times, passive=self._passive, pauses=visit.pauses
+        )
+        return judgement.verdict
 
 
 def _offline_no(request_id: str) -> str:
@@ -307,40 +331,3 @@ def _offline_no(request_id: str) -> str:
 
 def _since_first(times: Sequence[float]) -> tuple[float, ...]:
     return tuple(round(at - times[0], 3) for at in times)
-
-
-def _shown(verdict: PurchaseVerdict) -> VerdictOut:
-    codes = {reason.code for reason in verdict.reasons}
-    return VerdictOut(
-        verdict=verdict.verdict.value,
-        reasons=verdict.reasons,
-        request_id=verdict.request_id,
-        served_at=verdict.service_at.isoformat(timespec="seconds"),
-        token=verdict.token,
-        token_qr=qr_of(verdict.token),
-        retry_allowed=verdict.retry_allowed,
-        review_id=verdict.review_id,
-        claimable=bool(codes & _CLAIMABLE),
-    )
-
-
-def _shown_offline(request_id: str, decided: OfflineVerdict, now: datetime) -> VerdictOut:
-    return VerdictOut(
-        verdict=decided.verdict.value,
-        reasons=tuple(_reason(code) for code in decided.reasons),
-        request_id=request_id,
-        served_at=now.isoformat(timespec="seconds"),
-        offline=True,
-    )
-
-
-def _reason(code: ReasonCode) -> ReasonOut:
-    texts = REASON_TEXTS[code]
-    return ReasonOut(code=code, effect=Effect.NOTE, text_en=texts.en, text_zh=texts.zh)
-
-
-def qr_of(token: str | None) -> str | None:
-    """`token` as a QR code for the till's scanner: an SVG, as a data URI."""
-    if token is None:
-        return None
-    return str(segno.make(token, error="l", micro=False).svg_data_uri(scale=3, border=2))

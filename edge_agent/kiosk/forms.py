@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.contracts import Answer, BuyerRole, Code, DocumentCheck, Message, PurchaseItem, ReasonOut
+from service.contracts import Answer, BuyerRole, Code, DocumentCheck, Instant, Message, PurchaseItem, ReasonOut
 
 Language = Literal["zh", "en"]
 
@@ -33,13 +33,17 @@ class DocumentsForm(PurchaseForm):
 
 
 class ClaimForm(Message):
-    """A delegation to be registered for review."""
+    """A delegation to be registered for review. The last four are wishes: whoever approves decides about them."""
 
     patient_no: Code
     delegate_no: Code
     delegate_name: Annotated[str, Field(max_length=200)] = ""
     relation: Literal["kin", "carer", "community_worker", "village_doctor", "care_home", "other"] = "other"
     documents: Annotated[tuple[Code, ...], Field(min_length=1, max_length=5)]
+    valid_to: Instant | None = None
+    uses_per_period: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    period_days: Annotated[int, Field(strict=True, ge=1, le=3660)] | None = None
+    drug_classes: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
 
 
 class ReviewForm(Message):
@@ -49,13 +53,15 @@ class ReviewForm(Message):
 
 
 class StateOut(Answer):
-    """How the kiosk stands. `cache_seconds`: the age of the register's copy."""
+    """How the kiosk stands. `cache_seconds`: the age of the register's copy; `aside`: sales that a person must look at,
+    because the server did not take them."""
 
     online: bool
     cache_seconds: int | None
     cache_usable: bool
     waiting: int
     wrong: int
+    aside: int
     camera_ready: bool
     name: str
     language: Language
@@ -75,19 +81,20 @@ class CardOut(Answer):
 
 
 class ChallengeOut(Answer):
-    """What the person is asked to do. `seconds`: until it lapses."""
+    """How many turns the person is asked for; which ones, the page learns one by one. `seconds`: until it lapses."""
 
-    turns: tuple[str, ...]
+    total: int
     seconds: int
     offline: bool
 
 
 class FrameOut(Answer):
-    """What to say to the person, and how many turns are taken."""
+    """What to say to the person, how many turns are taken, and which one is `due` now; none between two arrows."""
 
     advice: str
     taken: int
     total: int
+    due: str | None = None
 
 
 class VerdictOut(Answer):

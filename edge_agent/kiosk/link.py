@@ -35,14 +35,21 @@ from service.kit.errors import InvalidInput
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A county's delegations, some 200 bytes each."""
 _AWAY = frozenset({408, 425, 429, 500, 502, 503, 504, 507})
+_AWAY_AS_A_WHOLE = frozenset({429, 502, 503, 507})
+"""Overload, a restart, a full disk: it would answer any request so. Others may be this request's own fault."""
 
 
 class Unreachable(EdgeError):
-    """Nobody answered, or the server as a whole cannot work now: what can be done offline is done offline."""
+    """Nobody answered, or the server as a whole cannot work now: what can be done offline is done offline. `answered`:
+    it did answer, that it failed at this request."""
 
     code = "kiosk-server-away"
     title_en = "The server does not answer"
     title_zh = "服务器无应答"
+
+    def __init__(self, message: str, *, remedy: str, answered: bool = False) -> None:
+        super().__init__(message, remedy=remedy)
+        self.answered = answered
 
 
 class ServerRefused(EdgeError):
@@ -136,9 +143,16 @@ class ServerLink:
         try:
             response = self._client.request(method, self._server + path, headers=told, **content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(one_line(f"{type(error).__name__}: {error}"), remedy="look at the network") from None
+            slow = isinstance(error, httpx.ReadTimeout)
+            raise Unreachable(
+                one_line(f"{type(error).__name__}: {error}"), remedy="look at the network", answered=slow
+            ) from None
         if response.status_code in _AWAY:
-            raise Unreachable(f"the server answers {response.status_code}", remedy="it will be tried again")
+            raise Unreachable(
+                f"the server answers {response.status_code}",
+                remedy="it will be tried again",
+                answered=response.status_code not in _AWAY_AS_A_WHOLE,
+            )
         if response.status_code >= 400:
             raise _refusal(response)
         return response

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from service.contracts import (
     BuyerRole,
@@ -84,7 +86,7 @@ def _identity(purchase: OfflinePurchase) -> list[ReasonCode]:
 
 def _rights(copy: KioskCache, purchase: OfflinePurchase) -> list[ReasonCode]:
     reasons = [ReasonCode.RECORD_CHECK] if is_held(copy, purchase.patient_no) else []
-    if max(item.days_of_supply for item in purchase.items) > copy.max_days_of_supply:
+    if max(_of_each(purchase, lambda item: item.days_of_supply).values()) > copy.max_days_of_supply:
         reasons.append(ReasonCode.SUPPLY_TOO_LONG)
     if purchase.buyer is BuyerRole.PATIENT:
         return [ReasonCode.PATIENT_BUYS, *reasons]
@@ -113,4 +115,15 @@ def _faults(delegation: CachedDelegation, purchase: OfflinePurchase, classes: se
         faults.append(ReasonCode.DELEGATION_EXHAUSTED)
     if delegation.drug_classes and not classes <= set(delegation.drug_classes):
         faults.append(ReasonCode.DRUG_NOT_COVERED)
+    most = max(_of_each(purchase, lambda item: item.quantity).values())
+    if delegation.max_quantity is not None and most > delegation.max_quantity:
+        faults.append(ReasonCode.DELEGATION_OVER_QUANTITY)
     return faults
+
+
+def _of_each(purchase: OfflinePurchase, count: Callable[[PurchaseItem], Decimal | int]) -> dict[str, Decimal]:
+    """By drug, all of its lines together, as the server counts them: two lines are no way around a limit."""
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for item in purchase.items:
+        found[item.code] += count(item)
+    return found

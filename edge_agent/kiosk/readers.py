@@ -18,6 +18,7 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
 _FRAME = re.compile(r"^[%;~]|\?$")
 """Sentinels that magnetic stripe readers add."""
+_CREDENTIAL = re.compile(r"(?:ecQrCode|ecToken|code)=([^&\s]{1,64})")
 _CODE = re.compile(r"^[^\s]{1,64}$")
 
 
@@ -41,11 +42,21 @@ def id_card(text: str) -> str:
 
 def electronic(text: str) -> str:
     """An electronic credential's QR code: `…ecQrCode=NUMBER…` or the bare number."""
-    match = re.search(r"(?:ecQrCode|ecToken|code)=([^&\s]{1,64})", text)
+    match = _CREDENTIAL.search(text)
     return typed(match.group(1) if match else text)
 
 
-READERS: dict[str, Reader] = {"typed": typed, "id-card": id_card, "electronic": electronic}
+def auto(text: str) -> str:
+    """Whatever it is: a credential's QR code, an ID card, or a number."""
+    if _CREDENTIAL.search(text):
+        return electronic(text)
+    try:
+        return id_card(text)
+    except KioskRequestInvalid:
+        return typed(text)
+
+
+READERS: dict[str, Reader] = {"auto": auto, "typed": typed, "id-card": id_card, "electronic": electronic}
 
 
 def reader_called(name: str) -> Reader:

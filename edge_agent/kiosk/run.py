@@ -18,6 +18,7 @@ from edge_agent.kiosk.store import KioskStore
 from edge_agent.logs import configure, log
 from service.kit.clock import Clock, system_clock
 from service.vision import load_pack
+from service.vision.liveness import open_passive
 
 
 class Kiosk:
@@ -27,7 +28,8 @@ class Kiosk:
         reader = reader_called(settings.reader)
         self._store = KioskStore(settings.data)
         self._link = ServerLink(settings)
-        self.desk = Desk(settings, self._link, self._store, load_pack(settings.models), clock)
+        passive = None if settings.passive is None else open_passive(settings.passive)
+        self.desk = Desk(settings, self._link, self._store, load_pack(settings.models), clock, passive)
         self.courier = Courier(self.desk, self._link, self._store, settings.refresh_seconds, clock)
         try:
             self.server = KioskServer(self.desk, reader, settings.port)
@@ -39,7 +41,7 @@ class Kiosk:
     def serve(self) -> None:
         """Until `stop`."""
         self.courier.start()
-        log(logging.INFO, "the kiosk is ready", page=self.server.address)
+        log(logging.INFO, "the kiosk is ready", page=self.server.address, passive=self.desk.has_passive)
         try:
             self.server.serve_forever(poll_interval=0.2)
         finally:

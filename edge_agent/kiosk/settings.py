@@ -32,8 +32,11 @@ class KioskSettings(BaseModel):
     port: int = Field(default=8790, ge=1024, le=65535, description="Of the page, on this machine only.")
     language: Literal["zh", "en"] = Field(default="zh", description="The page's first language.")
     name: str = Field(default="", max_length=80, description="The pharmacy's name, on the page and the receipt.")
-    reader: str = Field(default="typed", description="Which adapter reads cards: typed, id-card.")
+    reader: str = Field(default="auto", description="Which adapter reads cards: auto, typed, id-card, electronic.")
     models: Path = Field(default=Path("models/wardwatch-default"), description="Folder of the model pack.")
+    passive: Path | None = Field(
+        default=None, description="Folder of a passive liveness model, which may warn. Without it there is none."
+    )
     idle_seconds: int = Field(default=75, ge=15, le=600, description="Without a touch or key the screen is wiped.")
     refresh_seconds: int = Field(default=300, ge=10, le=86_400, description="Between two copies of the register.")
     timeout_seconds: float = Field(default=8.0, gt=0, le=60, description="For one answer of the server.")

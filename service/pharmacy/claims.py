@@ -12,9 +12,12 @@ from service.facilities import event_now
 from service.pharmacy.registers import Entry, NewDelegate, NewDelegation, add_delegate, add_delegation
 from service.pharmacy.sites import kiosk_facility
 
+_WISHES = {"valid_to", "uses_per_period", "period_days", "drug_classes"}
+
 
 def claim_delegation(session: Session, actor: Actor, claim: DelegationClaim, now: datetime) -> DelegationClaimed:
-    """Enters the delegate and a delegation that waits for review. What staff entered is not changed by it.
+    """Enters the delegate and a delegation that waits for review, with what is wished for: until when, how often, which
+    drugs. Whoever approves decides about that. What staff entered is not changed by it.
 
     A kiosk's claim of being a village doctor or a care home is kept as a claim: without a registration checked by staff
     it excuses nothing.
@@ -31,6 +34,11 @@ def claim_delegation(session: Session, actor: Actor, claim: DelegationClaim, now
             valid_from=event_now(facility, now),
             relation=claim.relation,
             documents=claim.documents,
+            valid_to=claim.valid_to,
+            uses_per_period=claim.uses_per_period,
+            period_days=claim.period_days or 30,
+            drug_classes=claim.drug_classes,
+            wishes=claim.model_dump(mode="json", include=_WISHES, exclude_defaults=True),
         ),
         key=f"claim:{facility.id}:{claim.request_id}",
     )

@@ -33,10 +33,12 @@ class Liveness(StrEnum):
 
 
 class DelegationState(StrEnum):
-    """How the delegation stands at the time of the service."""
+    """How the delegation stands at the time of the service. `wrong_patient`: none for this patient, but one that holds
+    for somebody else."""
 
     VALID = "valid"
     NONE = "none"
+    WRONG_PATIENT = "wrong_patient"
     PENDING = "pending"
     NOT_YET_VALID = "not_yet_valid"
     EXPIRED = "expired"
@@ -68,6 +70,8 @@ class Circumstances:
     buyer: BuyerRole = BuyerRole.PATIENT
     identity: Identity = Identity.VERIFIED
     liveness: Liveness = Liveness.LIVE
+    passive_warning: bool = False
+    """Whether the passive model, where there is one, takes the face for a picture of one."""
     failed_bursts: int = 0
     """Bursts that failed before this one, in the retry window."""
     patient_known: bool = True
@@ -75,12 +79,21 @@ class Circumstances:
     delegation: DelegationState = DelegationState.VALID
     class_not_covered: bool = False
     class_excluded: bool = False
+    over_delegated: bool = False
+    """More of a drug at once than the delegation allows."""
     principals: int = 0
     """Patients for whom the delegate bought or may buy, this one too; 0 for a registered office."""
     vital: Vital = Vital.NOT_DEAD
     register_stale: bool = False
     stay: Stay = Stay.NONE
     longest_supply_days: int = 1
+    """Of one drug, all of its lines together."""
+    over_quantity: bool = False
+    """More of a drug than policy allows at once, or in 30 days."""
+    over_dose: bool = False
+    """More of a drug for each of its days than policy allows."""
+    days_on_hand: float = 1.0
+    """The longest that one drug lasts, with what earlier purchases left over."""
     supply_left: float = 0.0
     """Of the last supply of one of the drugs, the share of its days still to come, 0..1."""
     purchases_in_30_days: int = 0
@@ -185,14 +198,22 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("liveness", _R.LIVENESS_FAILED, _REVIEW, lambda c, p: _burst_failed(c) and _last_try(c, p)),
     Row("liveness", _R.LIVENESS_NOT_TRIED, _NOTE, lambda c, _: c.liveness is Liveness.NOT_TRIED),
+    Row("liveness", _R.PASSIVE_WARNING, _NOTE, lambda c, _: c.passive_warning),
     Row("delegation", _R.PATIENT_BUYS, _NOTE, lambda c, _: c.buyer is BuyerRole.PATIENT),
     Row("delegation", _R.DELEGATION_VALID, _NOTE, _delegated(DelegationState.VALID)),
     Row("delegation", _R.NO_DELEGATION, _REVIEW, _delegated(DelegationState.NONE)),
+    Row("delegation", _R.DELEGATION_WRONG_PATIENT, _REVIEW, _delegated(DelegationState.WRONG_PATIENT)),
     Row("delegation", _R.DELEGATION_PENDING, _REVIEW, _delegated(DelegationState.PENDING)),
     Row("delegation", _R.DELEGATION_NOT_YET_VALID, _REFUSE, _delegated(DelegationState.NOT_YET_VALID)),
     Row("delegation", _R.DELEGATION_EXPIRED, _REFUSE, _delegated(DelegationState.EXPIRED)),
     Row("delegation", _R.DELEGATION_REVOKED, _REFUSE, _delegated(DelegationState.REVOKED)),
     Row("delegation", _R.DELEGATION_EXHAUSTED, _REFUSE, _delegated(DelegationState.EXHAUSTED)),
+    Row(
+        "delegation",
+        _R.DELEGATION_OVER_QUANTITY,
+        _REFUSE,
+        lambda c, _: c.buyer is BuyerRole.DELEGATE and c.over_delegated,
+    ),
     Row(
         "delegation",
         _R.DRUG_NOT_COVERED,
@@ -211,12 +232,15 @@ TABLE: tuple[Row, ...] = (
     Row("admission", _R.INPATIENT, _REVIEW, lambda c, _: c.stay is Stay.INPATIENT),
     Row("admission", _R.INPATIENT_EXCUSED, _NOTE, lambda c, _: c.stay is Stay.EXCUSED),
     Row("quantity", _R.SUPPLY_TOO_LONG, _REFUSE, lambda c, p: c.longest_supply_days > p.max_days_of_supply),
+    Row("quantity", _R.OVER_QUANTITY, _REFUSE, lambda c, _: c.over_quantity),
+    Row("quantity", _R.OVER_DOSE, _REVIEW, lambda c, _: c.over_dose),
+    Row("quantity", _R.SUPPLY_OVERLAP, _REVIEW, lambda c, p: c.days_on_hand > p.max_days_on_hand),
     Row("frequency", _R.TOO_SOON, _REVIEW, lambda c, p: c.supply_left > p.too_soon_share),
     Row("frequency", _R.TOO_OFTEN, _REVIEW, lambda c, p: c.purchases_in_30_days >= p.purchases_in_30_days),
     Row("network", _R.OFFLINE, Effect.PROVISIONAL, lambda c, _: c.offline),
     Row("network", _R.CACHE_TOO_OLD, _REVIEW, lambda c, _: c.cache_too_old),
 )
-"""Version 1. Every row is tried; nothing stops at the first."""
+"""Version 2. Every row is tried; nothing stops at the first."""
 
 _WEIGHT = {Effect.REFUSE: 0, Effect.MANUAL_REVIEW: 1, Effect.PROVISIONAL: 2, Effect.NOTE: 3}
 _VERDICT = {

@@ -21,22 +21,26 @@ from service.contracts import (
     read_message,
 )
 from service.contracts.purchases import MAX_IMAGES
+from service.facilities import event_now
 from service.kit.errors import InvalidInput
 from service.pharmacy.challenges import draw
 from service.pharmacy.claims import claim_delegation
 from service.pharmacy.endpoints_feeds import router as feeds
+from service.pharmacy.endpoints_policies import router as policies
 from service.pharmacy.endpoints_registers import router as registers
 from service.pharmacy.endpoints_sales import router as sales
 from service.pharmacy.offline import kiosk_cache, reconcile
+from service.pharmacy.policies import purchase_policy
 from service.pharmacy.reviews import review_for, state_of
 from service.pharmacy.signing import public_keys
-from service.pharmacy.sites import kiosk_facility, purchase_policy
+from service.pharmacy.sites import kiosk_facility
 from service.pharmacy.verify import verify_purchase
 from service.platform.context import Context
 from service.platform.http import ContextDep, ReadSession, WriteSession
 
 router = APIRouter(prefix="/api/v1", tags=["pharmacy"])
 router.include_router(registers)
+router.include_router(policies)
 router.include_router(sales)
 router.include_router(feeds)
 
@@ -51,7 +55,8 @@ def post_challenge(
 ) -> PurchaseChallenge:
     """Turns that nobody could know before, good once and for a short time. It names nobody."""
     facility = kiosk_facility(session, actor)
-    row = draw(session, facility, actor, purchase_policy(session, facility), context.clock.now())
+    now = context.clock.now()
+    row = draw(session, facility, actor, purchase_policy(session, facility, event_now(facility, now)), now)
     return PurchaseChallenge(
         challenge_id=row.id,
         nonce=row.nonce,

@@ -13,14 +13,16 @@ from service.admissions import Patient, record_vital_status, vital_status_of
 from service.enrolment import enrol_delegate
 from service.facilities import Facility, event_now, facility_for
 from service.kit.errors import InvalidInput, NotFound
+from service.pharmacy.approval import decide_delegation
+from service.pharmacy.disclosure import record_vital_status_read
 from service.pharmacy.exemptions import approve_exemption, end_exemption, exemptions_readable, request_exemption
+from service.pharmacy.policies import purchase_policy, version_at
 from service.pharmacy.registers import (
     Entry,
     NewDelegate,
     NewDelegation,
     add_delegate,
     add_delegation,
-    decide_delegation,
     delegate_by_no,
     delegation_by_id,
     patients_called,
@@ -36,6 +38,7 @@ from service.pharmacy.repository import (
 from service.pharmacy.schemas_registers import (
     DelegateIn,
     DelegateOut,
+    DelegationDecisionIn,
     DelegationIn,
     DelegationOut,
     ExemptionIn,
@@ -46,9 +49,8 @@ from service.pharmacy.schemas_registers import (
     VitalStatusIn,
     VitalStatusOut,
 )
-from service.pharmacy.sites import describe_site, purchase_policy, register_of, sites_readable
-from service.pharmacy.tables import IdentityExemption
-from service.pharmacy.wire import DecisionIn
+from service.pharmacy.sites import describe_site, register_of, sites_readable
+from service.pharmacy.tables import IdentityExemption, PharmacySite
 from service.platform.http import ContextDep, ReadSession, WriteSession
 
 router = APIRouter()
@@ -77,19 +79,20 @@ def put_site(
         pharmacy_type=body.pharmacy_type,
         opening_hours=body.opening_hours,
         policy=body.policy,
+        legal_basis=body.legal_basis.model_dump() if body.legal_basis else None,
         actor=actor,
         now=context.clock.now(),
     )
-    return SiteOut.of(facility.code, site, purchase_policy(session, facility).version)
+    return _site(session, facility, site, context.clock.now())
 
 
 @router.get("/pharmacies", summary="Pharmacies and their registers")
-def list_sites(actor: Annotated[Actor, allow(Permission.FACILITY_READ)], session: ReadSession) -> list[SiteOut]:
-    """The described sites that you may see."""
-    return [
-        SiteOut.of(place.code, site, purchase_policy(session, place).version)
-        for place, site in sites_readable(session, actor)
-    ]
+def list_sites(
+    actor: Annotated[Actor, allow(Permission.FACILITY_READ)], context: ContextDep, session: ReadSession
+) -> list[SiteOut]:
+    """The described sites that you may see, each with the policy in force."""
+    now = context.clock.now()
+    return [_site(session, place, site, now) for place, site in sites_readable(session, actor)]
 
 
 @router.post("/delegates", status_code=201, summary="Enter a delegate")
@@ -173,9 +176,10 @@ def list_delegations(
 
 @router.post("/delegations/{delegation_id}/decision", summary="Approve or reject a delegation that waits")
 def post_delegation_decision(
-    delegation_id: RowId, body: DecisionIn, actor: Writer, context: ContextDep, session: WriteSession
+    delegation_id: RowId, body: DelegationDecisionIn, actor: Writer, context: ContextDep, session: WriteSession
 ) -> DelegationOut:
-    """A person looks at the documents of what was registered at a kiosk."""
+    """A person looks at the documents of what was registered at a kiosk, and says for how long, how often and for which
+    drugs it holds."""
     if actor.kind != "user":
         raise Forbidden(
             "a person decides, not a program",
@@ -185,7 +189,9 @@ def post_delegation_decision(
         )
     now = context.clock.now()
     row, place = row_readable(session, actor, Permission.REGISTERS_WRITE, delegation_by_id(session, delegation_id))
-    decided = decide_delegation(session, Entry(place, actor.label, now), row, approve=body.approve, note=body.note)
+    limits = body.limits.limits() if body.limits else None
+    entry = Entry(place, actor.label, now)
+    decided = decide_delegation(session, entry, row, approve=body.approve, note=body.note, limits=limits)
     return standing_now(session, place, decided, now)
 
 
@@ -229,16 +235,23 @@ def post_vital_status(
             died_on=body.died_on,
             reference=body.reference,
         )
+    record_vital_status_read(session, actor, rows, context.clock.now())
     return _vital_out(session, rows, patient_no)
 
 
 @router.get("/patients/{patient_no}/vital-status", summary="What the sources say of a patient's life")
 def read_vital_status(
-    patient_no: Annotated[str, Path(max_length=64)], facility: FacilityCode, actor: Writer, session: ReadSession
+    patient_no: Annotated[str, Path(max_length=64)],
+    facility: FacilityCode,
+    actor: Writer,
+    context: ContextDep,
+    session: WriteSession,
 ) -> VitalStatusOut:
-    """For people of the register; a buyer is never told."""
+    """For people of the register; a buyer is never told. Each reading is recorded."""
     place = facility_for(session, actor, Permission.REGISTERS_WRITE, facility)
-    return _vital_out(session, _patients(session, place, patient_no), patient_no)
+    rows = _patients(session, place, patient_no)
+    record_vital_status_read(session, actor, rows, context.clock.now())
+    return _vital_out(session, rows, patient_no)
 
 
 @router.post("/identity-exemptions", status_code=201, summary="Ask for an exemption from the face")
@@ -282,6 +295,13 @@ def delete_exemption(exemption_id: RowId, actor: Writer, context: ContextDep, se
     found = session.get(IdentityExemption, exemption_id)
     row, _ = row_readable(session, actor, Permission.REGISTERS_WRITE, found)
     return ExemptionOut.of(end_exemption(session, row, actor, context.clock.now()))
+
+
+def _site(session: Session, place: Facility, site: PharmacySite, now: datetime) -> SiteOut:
+    at = event_now(place, now)
+    row = version_at(session, place.id, at)
+    overrides = site.policy if row is None else row.overrides
+    return SiteOut.of(place.code, site, overrides, purchase_policy(session, place, at).version)
 
 
 def _entry(session: Session, actor: Actor, facility_code: str, now: datetime) -> Entry:

@@ -10,16 +10,18 @@ from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
 from service.contracts.messages import Instant
-from service.facilities import event_now, facilities_readable, facility_by_id, facility_for
+from service.facilities import event_now, facility_by_id, facility_for
 from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
 from service.ledger import append
+from service.pharmacy.disclosure import may_see_reasons, record_reasons_read
 from service.pharmacy.repository import purchases_readable
 from service.pharmacy.reserve import lines_of
 from service.pharmacy.reviews import decide_review, queue, review_for
-from service.pharmacy.sale import give_back, purchase_for, redeem
+from service.pharmacy.sale import give_back, purchase_for, purchase_of_token, redeem
 from service.pharmacy.schemas_sales import (
     BalanceOut,
+    Handed,
     PurchaseOut,
     RedemptionIn,
     ReversalIn,
@@ -27,6 +29,7 @@ from service.pharmacy.schemas_sales import (
     StatisticsOut,
 )
 from service.pharmacy.statistics import statistics_of
+from service.pharmacy.steps import once
 from service.pharmacy.stock import balances, movements_of, sales_of
 from service.pharmacy.tables import Purchase
 from service.pharmacy.wire import DecisionIn
@@ -50,41 +53,51 @@ _LONGEST = timedelta(days=400)
 @router.post("/purchase-redemptions", summary="Report a sale upon a token")
 def post_redemption(body: RedemptionIn, actor: Till, context: ContextDep, session: WriteSession) -> PurchaseOut:
     """Once. A till that was slow or offline says when it sold; the same sale reported twice is one."""
-    row = redeem(
-        context,
-        session,
-        actor,
-        body.token,
-        sale_no=body.sale_no,
-        sold_at=body.sold_at,
-        dispensed=body.dispensed,
-    )
-    return _out(session, row)
+    purchase, now = purchase_of_token(context, session, actor, body.token), context.clock.now()
+
+    def sell() -> PurchaseOut:
+        row = redeem(
+            context,
+            session,
+            actor,
+            body.token,
+            sale_no=body.sale_no,
+            sold_at=body.sold_at,
+            dispensed=body.dispensed,
+        )
+        return _out(session, row, actor)
+
+    return once(session, actor, purchase, "sale", body.sale_no, Handed(drugs=body.dispensed), sell, now)
 
 
 @router.post("/purchases/{purchase_id}/reversals", summary="Take a sale back, in whole or in part")
 def post_reversal(
     purchase_id: RowId, body: ReversalIn, actor: Till, context: ContextDep, session: WriteSession
 ) -> PurchaseOut:
-    """What was not used is given back: the use when nothing is left, days of supply by what came back."""
-    row = purchase_for(session, actor, Permission.PURCHASES_SELL, purchase_id)
-    return _out(
-        session,
-        give_back(session, actor, row, returned=body.returned, reason=body.reason, now=context.clock.now()),
-    )
+    """What was not used is given back: the use when nothing is left, days of supply by what came back. The same request
+    twice gives back once."""
+    row, now = purchase_for(session, actor, Permission.PURCHASES_SELL, purchase_id), context.clock.now()
+
+    def reverse() -> PurchaseOut:
+        taken = give_back(session, actor, row, returned=body.returned, reason=body.reason, now=now)
+        return _out(session, taken, actor)
+
+    said = Handed(drugs=body.returned, reason=body.reason)
+    return once(session, actor, row, "reversal", body.request_id, said, reverse, now)
 
 
 @router.get("/purchases", summary="Purchases that you may see")
 def list_purchases(
     actor: Reader,
-    session: ReadSession,
+    context: ContextDep,
+    session: WriteSession,
     facility: OptionalCode = None,
     patient_no: Annotated[str | None, Query(max_length=64)] = None,
     delegate_no: Annotated[str | None, Query(max_length=64)] = None,
     verdict: Literal["approved", "refused", "manual_review", "provisional"] | None = None,
     state: Literal["waiting", "reserved", "sold", "reversed", "lapsed", "refused"] | None = None,
 ) -> list[PurchaseOut]:
-    """The latest first, at most 1,000."""
+    """The latest first, at most 1,000. Reasons are shown to those who decide purchases there, and that is recorded."""
     here = facility_for(session, actor, Permission.PURCHASES_READ, facility).id if facility is not None else None
     rows = purchases_readable(
         session,
@@ -95,13 +108,13 @@ def list_purchases(
         verdict=verdict,
         state=state,
     )
-    codes = {place.id: place.code for place in facilities_readable(session, {row.facility_id for row in rows})}
-    return [PurchaseOut.of(row, codes[row.facility_id], list(lines_of(session, row.id))) for row in rows]
+    record_reasons_read(session, actor, rows, context.clock.now())
+    return [_out(session, row, actor) for row in rows]
 
 
 @router.get("/purchases/{purchase_id}", summary="One purchase")
 def read_purchase(purchase_id: RowId, actor: Reader, context: ContextDep, session: WriteSession) -> PurchaseOut:
-    """With every reason and what stands behind a neutral one. Each reading is recorded."""
+    """With every reason and what stands behind a neutral one, for those who decide. Each reading is recorded."""
     row = purchase_for(session, actor, Permission.PURCHASES_READ, purchase_id)
     append(
         session,
@@ -113,21 +126,22 @@ def read_purchase(purchase_id: RowId, actor: Reader, context: ContextDep, sessio
         object_id=row.id,
         facility_id=row.facility_id,
     )
-    return _out(session, row)
+    return _out(session, row, actor)
 
 
 @router.get("/purchase-reviews", summary="The manual queue")
 def list_reviews(
     actor: Reviewer,
-    session: ReadSession,
+    context: ContextDep,
+    session: WriteSession,
     facility: OptionalCode = None,
     state: Literal["waiting", "decided", "lapsed"] | None = None,
 ) -> list[ReviewOut]:
     """Those that wait longest first, with their deadline and what holds if nobody answers."""
     here = facility_for(session, actor, Permission.PURCHASES_REVIEW, facility).id if facility is not None else None
-    return [
-        ReviewOut.of(review, _out(session, row)) for review, row in queue(session, actor, facility_id=here, state=state)
-    ]
+    found = queue(session, actor, facility_id=here, state=state)
+    record_reasons_read(session, actor, [row for _, row in found], context.clock.now())
+    return [ReviewOut.of(review, _out(session, row, actor)) for review, row in found]
 
 
 @router.post("/purchase-reviews/{review_id}/decision", summary="Decide a purchase that waits")
@@ -139,7 +153,7 @@ def post_decision(
     row = decide_review(
         context, session, actor, review, approve=body.approve, note=body.note, attack_seen=body.attack_seen
     )
-    return ReviewOut.of(review, _out(session, row))
+    return ReviewOut.of(review, _out(session, row, actor))
 
 
 @router.get("/purchase-statistics", summary="How purchases were verified")
@@ -180,6 +194,9 @@ def _period(start: datetime, end: datetime) -> Interval:
     return Interval(start, end)
 
 
-def _out(session: Session, row: Purchase) -> PurchaseOut:
+def _out(session: Session, row: Purchase, actor: Actor) -> PurchaseOut:
     code = facility_by_id(session, row.facility_id).code
-    return PurchaseOut.of(row, code, list(lines_of(session, row.id)))
+    shown = PurchaseOut.of(row, code, list(lines_of(session, row.id)))
+    if may_see_reasons(actor, row.facility_id):
+        return shown
+    return shown.model_copy(update={"reasons": (), "causes": [], "liveness_reasons": []})

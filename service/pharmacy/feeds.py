@@ -9,24 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from service.admissions import Issue, Line, Table, parse_local_instant, read_table
+from service.admissions import Issue, Line, RowStatus, Table, parse_local_instant, read_table
 from service.kit.errors import InvalidInput, WardwatchError
 
 _DAY = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?", re.ASCII)
-
-
-class RowStatus(StrEnum):
-    """How a row ended."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +111,15 @@ class Cells:
             raise RowFault(
                 column, f"{value[:40]!r} is not a quantity", "write a number from 0", "不是有效数量", "请填写非负数"
             )
+        return found
+
+    def amount(self, column: str) -> Decimal | None:
+        """A quantity above 0, or None for an empty cell."""
+        if not self.text(column, needed=False):
+            return None
+        found = self.quantity(column)
+        if not 0 < found <= 100_000:
+            raise RowFault(column, "not from 0.001 to 100000", "correct it", "应在 0.001 至 100000 之间", "请更正")
         return found
 
     def day(self, column: str) -> date | None:

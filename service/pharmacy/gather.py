@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
@@ -20,13 +21,30 @@ from service.admissions import (
 from service.contracts import BuyerRole, Channel, PurchaseItem, ReasonCode, Verdict
 from service.facilities import Facility, facility_by_id
 from service.pharmacy.decision import Circumstances, DelegationState, Identity, Liveness, Stay, Vital
-from service.pharmacy.history import principals_of, purchases_lately, supply_left
+from service.pharmacy.history import (
+    days_left,
+    principals_of,
+    purchases_lately,
+    quantities_lately,
+    share_left,
+    supplies_of,
+)
 from service.pharmacy.identity import Seen
+from service.pharmacy.limits import DrugAsked, QuantityLimit, by_drug, excess_of
 from service.pharmacy.policy import PurchasePolicy
-from service.pharmacy.registers import Standing, find_delegate, is_office, patients_called, standing
+from service.pharmacy.registers import (
+    Standing,
+    find_delegate,
+    holds_for_another,
+    is_office,
+    patients_called,
+    standing,
+)
 from service.pharmacy.sites import members
 from service.pharmacy.tables import Delegate, IdentityExemption, VitalFeed
+from service.vision.liveness import LivenessReason
 
+PASSIVE_WARNING = LivenessReason.PASSIVE_WARNING.value
 BOUGHT_OUTSIDE = frozenset({Channel.DUAL_CHANNEL, Channel.NATIONAL_NEGOTIATED})
 """双通道 and 国谈 prescriptions are filled by pharmacies also for inpatients."""
 
@@ -85,25 +103,32 @@ def gather(
     offline: bool = False,
 ) -> Gathered:
     """Everything that the decision table asks about. Call it while the patient's account is held."""
-    now, codes = asked.now, {item.code for item in asked.items}
+    now, drugs = asked.now, drugs_of(asked.items, policy)
     pair = _pair(session, asked, known)
+    supplies = supplies_of(session, asked.register, asked.patient_no, sorted(drugs), asked.at, now=now)
+    excess = excess_of(drugs, quantities_lately(supplies, asked.at), _delegated_most(pair))
     vital = vital_status_of(session, [row.id for row in known.patients], noticed_by=asked.at)
     case = Circumstances(
         buyer=asked.buyer,
         identity=seen.identity,
         liveness=seen.liveness,
+        passive_warning=PASSIVE_WARNING in seen.liveness_reasons,
         failed_bursts=failed,
         patient_known=bool(known.patients),
         delegate_known=known.delegate is not None,
         delegation=pair.state,
         class_not_covered=_not_covered(pair, asked.items),
         class_excluded=any(item.drug_class in policy.excluded_classes for item in asked.items),
+        over_delegated=excess.delegation,
         principals=_principals(session, asked, known),
         vital=_vital(vital, asked.at),
         register_stale=_stale(session, asked, policy),
         stay=stay_at(session, known.patients, asked.at, [item.channel for item in asked.items]),
-        longest_supply_days=max(item.days_of_supply for item in asked.items),
-        supply_left=supply_left(session, asked.register, asked.patient_no, codes, asked.at, now=now),
+        longest_supply_days=max(drug.days for drug in drugs.values()),
+        over_quantity=excess.quantity,
+        over_dose=excess.dose,
+        days_on_hand=_on_hand(drugs, days_left(supplies, asked.at)),
+        supply_left=share_left(supplies, asked.at),
         purchases_in_30_days=purchases_lately(session, asked.register, asked.patient_no, asked.at, now=now),
         offline=offline,
     )
@@ -163,10 +188,28 @@ def fallback_of(codes: frozenset[ReasonCode], items: Sequence[PurchaseItem], pol
     return Verdict.PROVISIONAL
 
 
+def drugs_of(items: Sequence[PurchaseItem], policy: PurchasePolicy) -> dict[str, DrugAsked]:
+    """The purchase by drug, each with the limit that policy has for it."""
+    otherwise = QuantityLimit(per_purchase=Decimal(policy.max_quantity))
+    return by_drug(items, policy.quantity_by_item, policy.quantity_by_class, otherwise)
+
+
 def _pair(session: Session, asked: Asked, known: Known) -> Standing:
     if asked.buyer is not BuyerRole.DELEGATE or known.delegate is None:
         return Standing(DelegationState.NONE)
-    return standing(session, known.delegate.id, asked.patient_no, asked.at, now=asked.now)
+    found = standing(session, known.delegate.id, asked.patient_no, asked.at, now=asked.now)
+    if found.state is DelegationState.NONE and holds_for_another(session, known.delegate.id, asked.at):
+        return Standing(DelegationState.WRONG_PATIENT)
+    return found
+
+
+def _delegated_most(pair: Standing) -> Decimal | None:
+    valid = pair.delegation is not None and pair.state is DelegationState.VALID
+    return pair.delegation.max_quantity if pair.delegation is not None and valid else None
+
+
+def _on_hand(drugs: Mapping[str, DrugAsked], left: Mapping[str, float]) -> float:
+    return max(left.get(code, 0.0) + drug.days for code, drug in drugs.items())
 
 
 def _not_covered(pair: Standing, items: Sequence[PurchaseItem]) -> bool:

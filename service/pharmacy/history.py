@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import Session, col, select
@@ -13,6 +15,7 @@ from service.pharmacy.tables import Delegation, Purchase, PurchaseLine
 COUNTED = ("sold", "reserved")
 """States of a purchase that took something, or may still."""
 _MONTH = timedelta(days=30)
+_YEAR = timedelta(days=366)
 
 
 def stands(now: datetime) -> ColumnElement[bool]:
@@ -47,13 +50,21 @@ def purchases_lately(session: Session, register_code: str, patient_no: str, at: 
     return int(session.exec(query).one())
 
 
-def supply_left(
-    session: Session, register_code: str, patient_no: str, codes: Collection[str], at: datetime, *, now: datetime
-) -> float:
-    """Of the last supplies of these drugs, the greatest share of days that is still to come at event time `at`, 0..1.
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What was handed out of one drug, and not brought back, at event time `at`. `days`: how long it lasts, half of the
+    tablets half of the days; `quantity` in the drug's own unit."""
 
-    A supply counts by what was handed out and not brought back: half of the tablets last half of the days.
-    """
+    code: str
+    at: datetime
+    days: float
+    quantity: Decimal
+
+
+def supplies_of(
+    session: Session, register_code: str, patient_no: str, codes: Collection[str], at: datetime, *, now: datetime
+) -> tuple[Supply, ...]:
+    """Supplies of these drugs to the patient in the year before event time `at`, in order of time."""
     query = (
         select(Purchase, PurchaseLine)
         .join(PurchaseLine, col(PurchaseLine.purchase_id) == col(Purchase.id))
@@ -61,20 +72,41 @@ def supply_left(
             Purchase.register_code == register_code,
             Purchase.patient_no == patient_no,
             col(PurchaseLine.code).in_(list(codes)),
-            col(Purchase.service_at) > at - timedelta(days=366),
+            col(Purchase.service_at) > at - _YEAR,
             col(Purchase.service_at) <= at,
             stands(now),
         )
+        .order_by(col(Purchase.service_at), col(PurchaseLine.id))
     )
-    return max((_left(row.service_at, line, at) for row, line in session.exec(query)), default=0.0)
+    return tuple(found for row, line in session.exec(query) if (found := _supply(row, line)).quantity > 0)
 
 
-def _left(service_at: datetime, line: PurchaseLine, at: datetime) -> float:
-    share = 1.0 if line.dispensed is None else float(line.dispensed / line.quantity)
-    lasts = timedelta(days=line.days_of_supply * share)
-    if lasts <= timedelta(0):
-        return 0.0
-    return max(0.0, min(1.0, (service_at + lasts - at) / lasts))
+def _supply(row: Purchase, line: PurchaseLine) -> Supply:
+    quantity = line.quantity if line.dispensed is None else line.dispensed
+    return Supply(line.code, row.service_at, line.days_of_supply * float(quantity / line.quantity), quantity)
+
+
+def share_left(supplies: Iterable[Supply], at: datetime) -> float:
+    """Of these supplies, the greatest share of days that is still to come at event time `at`, 0..1."""
+    return max((1.0 - (at - item.at) / timedelta(days=item.days) for item in supplies if item.days > 0), default=0.0)
+
+
+def days_left(supplies: Iterable[Supply], at: datetime) -> dict[str, float]:
+    """By drug, for how many days from event time `at` what was handed out still lasts: a supply begins when the one
+    before it is used up."""
+    until: dict[str, datetime] = {}
+    for item in supplies:
+        until[item.code] = max(until.get(item.code, item.at), item.at) + timedelta(days=item.days)
+    return {code: max(0.0, (end - at) / timedelta(days=1)) for code, end in until.items()}
+
+
+def quantities_lately(supplies: Iterable[Supply], at: datetime) -> dict[str, Decimal]:
+    """By drug, what was handed out in the 30 days before event time `at`."""
+    found: dict[str, Decimal] = {}
+    for item in supplies:
+        if item.at > at - _MONTH:
+            found[item.code] = found.get(item.code, Decimal(0)) + item.quantity
+    return found
 
 
 def principals_of(session: Session, register_code: str, delegate_no: str, at: datetime, *, now: datetime) -> set[str]:

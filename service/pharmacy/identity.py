@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -12,11 +15,14 @@ from service.contracts import TurnCode
 from service.pharmacy.decision import Identity, Liveness
 from service.pharmacy.policy import PurchasePolicy
 from service.platform.metrics import histogram
-from service.vision import Frame, Gallery, ImageLimits, Pack, decode
-from service.vision.liveness import BurstJudgement, LivenessVerdict, Turn, judge_burst
+from service.platform.settings import Settings
+from service.vision import Frame, Gallery, ImageLimits, Pack, RuntimeOptions, decode
+from service.vision.liveness import BurstJudgement, LivenessVerdict, PassiveModel, Turn, judge_burst, open_passive
 
 burst_seconds = histogram("purchase_burst_seconds", "Time to decode and judge one burst of frames")
 
+UNPACED = "unpaced"
+"""Beside the reasons of a burst whose kiosk did not say that it kept the challenge's pauses: of lower trust."""
 _LIVENESS = {
     LivenessVerdict.LIVE: Liveness.LIVE,
     LivenessVerdict.SUSPECT: Liveness.SUSPECT,
@@ -43,14 +49,17 @@ def look(
     pack: Pack,
     policy: PurchasePolicy,
     limits: ImageLimits,
+    passive: PassiveModel | None = None,
+    pauses: Sequence[float] | None = None,
 ) -> Seen:
-    """Judges a burst and compares it 1:1. The embedding lives in memory only, as long as this call.
+    """Judges a burst and compares it 1:1. The embedding lives in memory only, as long as this call. `passive` may warn,
+    and changes no verdict. `pauses`: the challenge's rhythm, where the kiosk kept it.
 
     Raises an `ImageError` that names the image which cannot be read.
     """
     began = time.perf_counter()
-    frames = [decode(data, limits, field=f"images.{index}") for index, data in enumerate(images)]
-    seen = judge(frames, turns, frame_times, gallery, pack, policy)
+    frames = _decoded(images, limits)
+    seen = judge(frames, turns, frame_times, gallery, pack, policy, passive, pauses)
     burst_seconds.observe(time.perf_counter() - began)
     return seen
 
@@ -62,9 +71,13 @@ def judge(
     gallery: Gallery,
     pack: Pack,
     policy: PurchasePolicy,
+    passive: PassiveModel | None = None,
+    pauses: Sequence[float] | None = None,
 ) -> Seen:
     """As `look`, from decoded frames."""
-    judgement = judge_burst(frames, [Turn(turn) for turn in turns], pack, frame_times=frame_times)
+    judgement = judge_burst(
+        frames, [Turn(turn) for turn in turns], pack, frame_times=frame_times, passive=passive, pauses=pauses
+    )
     threshold = pack.thresholds.same_person if policy.match is None else policy.match
     identity, similarity = _compare(judgement, gallery, threshold, policy.mismatch_margin)
     return Seen(
@@ -74,6 +87,25 @@ def judge(
         similarity=similarity,
         pack_hash=pack.pack_hash,
     )
+
+
+@lru_cache(maxsize=4)
+def opened_passive(folder: Path, providers: tuple[str, ...], threads: int) -> PassiveModel:
+    """The passive model in `folder`, opened once. Raises `PackUnusable`, `ProviderMissing`."""
+    return open_passive(folder, RuntimeOptions(providers=providers, intra_threads=threads))
+
+
+def passive_of(settings: Settings) -> PassiveModel | None:
+    """The passive model that the settings name, or None. Raises `PackUnusable`, `ProviderMissing`."""
+    if settings.passive_pad_pack is None:
+        return None
+    return opened_passive(settings.passive_pad_pack, tuple(settings.providers), settings.intra_threads)
+
+
+def _decoded(images: Sequence[bytes], limits: ImageLimits) -> list[Frame]:
+    """The frames in order, decoded by two threads: the library lets go of the interpreter meanwhile."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda item: decode(item[1], limits, field=f"images.{item[0]}"), enumerate(images)))
 
 
 def _compare(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
 from service.access import Actor
-from service.admissions import Patient, notices_of, record_vital_status
+from service.admissions import Patient, RowStatus, notices_of, record_vital_status
 from service.facilities import Facility, event_now
 from service.kit.clock import utc
 from service.ledger import append
-from service.pharmacy.feeds import Cells, FeedReport, RowFault, RowStatus, read_feed
+from service.pharmacy.feeds import Cells, FeedReport, RowFault, read_feed
 from service.pharmacy.registers import Entry, NewDelegate, NewDelegation, add_delegate, add_delegation, patients_called
 from service.pharmacy.sites import register_of
 from service.pharmacy.stock import KINDS
@@ -48,6 +48,8 @@ DELEGATION_COLUMNS: dict[str, str] = {
     "周期天数": "period_days",
     "documents": "documents",
     "证明材料": "documents",
+    "max_quantity": "max_quantity",
+    "单次数量": "max_quantity",
 }
 _RELATIONS = {
     "kin": "kin",
@@ -103,6 +105,10 @@ _STOCK = {kind: kind for kind in KINDS} | {
 }
 
 
+_STOCK_REACH = timedelta(days=800)
+"""A correction of an older stock is kept; months before that are judged no more."""
+
+
 def import_delegations(
     session: Session, facility: Facility, data: bytes, *, dry_run: bool, actor: Actor, now: datetime
 ) -> FeedReport:
@@ -132,6 +138,7 @@ def import_delegations(
             uses_per_period=cells.number("uses_per_period", 1, 1000),
             period_days=cells.number("period_days", 1, 3660) or 30,
             documents=cells.words("documents"),
+            max_quantity=cells.amount("max_quantity"),
         )
         known = _know_patient(inner, facility, patient_no, cells.day("patient_birth_date"), now)
         _, changed = add_delegate(inner, entry, new)
@@ -220,6 +227,8 @@ def import_stock(
     """The stock feed: openings, receipts, issues, counts. A document line is known again by its number and drug; one
     that comes again with another quantity is a correction."""
 
+    touched: list[datetime] = []
+
     def enter(inner: Session, cells: Cells) -> tuple[RowStatus, str]:
         code, document, kind = cells.text("code"), cells.text("document_no"), cells.choice("kind", _STOCK, "")
         at, quantity = cells.instant("at"), cells.quantity("quantity")
@@ -247,6 +256,7 @@ def import_stock(
         )
         if known is not None:
             _note_correction(inner, facility, known, quantity, actor, now)
+        touched.append(at if known is None else min(at, known.at))
         row.quantity, row.at, row.recorded_by, row.recorded_at = quantity, at, actor.label, now
         inner.add(row)
         inner.flush()
@@ -261,9 +271,10 @@ def import_stock(
         zone=ZoneInfo(facility.timezone),
         dry_run=dry_run,
     )
-    if not dry_run:
-        key = f"purchases.rescreen:{facility.id}"
-        enqueue(session, "purchases.rescreen", {"facility_id": facility.id}, now=now, dedupe_key=key)
+    if not dry_run and touched:
+        since = max(min(touched), event_now(facility, now) - _STOCK_REACH).isoformat()
+        payload = {"facility_id": facility.id, "since": since}
+        enqueue(session, "purchases.rescreen", payload, now=now, dedupe_key=f"purchases.rescreen:{facility.id}:{since}")
     return report
 
 

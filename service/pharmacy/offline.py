@@ -19,6 +19,7 @@ from service.contracts import (
     ProvisionalPurchase,
     ReasonCode,
     Reconciliation,
+    Verdict,
 )
 from service.enrolment import opened_pack
 from service.facilities import Facility, event_now
@@ -27,16 +28,18 @@ from service.pharmacy.answers import reasons_out
 from service.pharmacy.decision import Decision, DelegationState, Identity, Liveness, decide
 from service.pharmacy.gather import Asked, Known, by_documents, gather, whom
 from service.pharmacy.history import uses_spent
-from service.pharmacy.identity import Seen, look
+from service.pharmacy.identity import Seen, look, passive_of
+from service.pharmacy.policies import purchase_policy
 from service.pharmacy.policy import PurchasePolicy
 from service.pharmacy.registers import state_at
+from service.pharmacy.repository import review_of
+from service.pharmacy.rescreen import screen_purchase
 from service.pharmacy.reserve import lines_of
 from service.pharmacy.signing import public_keys
-from service.pharmacy.sites import kiosk_facility, members, purchase_policy, register_of
+from service.pharmacy.sites import kiosk_facility, members, register_of
 from service.pharmacy.tables import Delegate, Delegation, Purchase
 from service.pharmacy.verify import buyers_templates, find_request, hold_account, note_verdict, write_purchase
 from service.platform.context import Context
-from service.platform.jobs import enqueue
 from service.vision import ImageLimits
 
 CUSTOMERS = timedelta(days=180)
@@ -51,8 +54,9 @@ _AFTER_SILENCE = "-offline"
 def kiosk_cache(context: Context, session: Session, actor: Actor) -> KioskCache:
     """What this kiosk may decide provisionally without the network. No name, no face, no reason for a hold is in it."""
     facility = kiosk_facility(session, actor)
-    now, policy, register = context.clock.now(), purchase_policy(session, facility), register_of(session, facility)
+    now, register = context.clock.now(), register_of(session, facility)
     at = event_now(facility, now)
+    policy = purchase_policy(session, facility, at)
     delegations = tuple(
         CachedDelegation(
             delegate_no=delegate_no,
@@ -63,6 +67,7 @@ def kiosk_cache(context: Context, session: Session, actor: Actor) -> KioskCache:
             uses_left=None
             if row.uses_per_period is None
             else max(0, row.uses_per_period - uses_spent(session, row, at, now=now)),
+            max_quantity=row.max_quantity,
         )
         for row, delegate_no in _customers(session, register, facility, now)
         if state_at(row, at) is DelegationState.VALID
@@ -96,7 +101,8 @@ def reconcile(context: Context, actor: Actor, meta: ProvisionalPurchase, images:
         known_row = find_request(session, facility.id, meta.request_id, digest)
         if known_row is not None:
             return _again(known_row)
-        asked, policy = _asked(context, session, facility, meta), purchase_policy(session, facility)
+        asked = _asked(context, session, facility, meta)
+        policy = purchase_policy(session, facility, asked.at)
         known = whom(session, asked)
         gallery = buyers_templates(context, session, known, meta.buyer, facility.id) if images else None
         paper = by_documents(session, asked, policy) if meta.method is IdentityMethod.DOCUMENTS else None
@@ -106,7 +112,8 @@ def reconcile(context: Context, actor: Actor, meta: ProvisionalPurchase, images:
         settings = context.settings
         limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side)
         pack = opened_pack(context)
-        seen = look(images, meta.checks.turns, meta.frame_times, gallery, pack, policy, limits)
+        passive = passive_of(settings)
+        seen = look(images, meta.checks.turns, meta.frame_times, gallery, pack, policy, limits, passive)
     else:
         seen = Seen(Identity.UNPROVEN, Liveness.NOT_TRIED)
     with context.database.transaction() as session:
@@ -114,7 +121,7 @@ def reconcile(context: Context, actor: Actor, meta: ProvisionalPurchase, images:
         known_row = find_request(session, facility.id, meta.request_id, digest)
         if known_row is not None:
             return _again(known_row)
-        _forget_unseen(session, facility.id, meta)
+        _forget_unseen(session, facility.id, meta, asked.now)
         return _record(session, actor, asked, known, seen, policy, meta, digest)
 
 
@@ -171,8 +178,7 @@ def _record(
     session.add(row)
     session.flush()
     note_verdict(session, actor, row, asked.now)
-    key = f"screening.places:{row.facility_id}"
-    enqueue(session, "screening.places", {"facility_id": row.facility_id}, now=asked.now, dedupe_key=key)
+    screen_purchase(session, row, asked.now)
     return answer
 
 
@@ -207,18 +213,24 @@ def _asked(context: Context, session: Session, facility: Facility, meta: Provisi
     )
 
 
-def _forget_unseen(session: Session, facility_id: str, meta: ProvisionalPurchase) -> None:
-    """Gives back what a verdict that came too late reserved: nobody has its token, and the sale is this one."""
+def _forget_unseen(session: Session, facility_id: str, meta: ProvisionalPurchase, now: datetime) -> None:
+    """Gives back what a verdict that came too late reserved, and closes the review that it opened: nobody at the kiosk
+    knows of either, and the sale is this one."""
     if not meta.request_id.endswith(_AFTER_SILENCE):
         return
     query = select(Purchase).where(
         Purchase.facility_id == facility_id,
         Purchase.request_id == meta.request_id.removesuffix(_AFTER_SILENCE),
         Purchase.patient_no == meta.patient_no,
-        Purchase.state == "reserved",
+        col(Purchase.state).in_(("reserved", "waiting")),
     )
     unseen = session.exec(query).first()
     if unseen is not None:
+        review = review_of(session, unseen.id)
+        if review is not None and review.state == "waiting":
+            review.state, review.decision, review.decided_at = "lapsed", Verdict.REFUSED.value, now
+            review.note = "sold without the network meanwhile"
+            session.add(review)
         unseen.state, unseen.uses = "lapsed", 0
         session.add(unseen)
         session.flush()

@@ -7,15 +7,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from service.contracts import Effect, ReasonCode
 from service.kit.errors import InvalidInput
+from service.pharmacy.limits import QuantityLimit, read_limits
 
 PROTECTED = frozenset(
     {ReasonCode.DELEGATE_UNKNOWN, ReasonCode.NO_DELEGATION, ReasonCode.LIVENESS_FAILED, ReasonCode.FACE_UNUSABLE}
     | {ReasonCode.NOT_ENROLLED, ReasonCode.DOCUMENTS_TO_REVIEW, ReasonCode.RECORD_CHECK, ReasonCode.LIVENESS_RETRY}
-    | {ReasonCode.LIVENESS_NOT_TRIED, ReasonCode.IDENTITY_BY_DOCUMENTS}
+    | {ReasonCode.LIVENESS_NOT_TRIED, ReasonCode.IDENTITY_BY_DOCUMENTS, ReasonCode.PASSIVE_WARNING}
+    | {ReasonCode.DELEGATION_WRONG_PATIENT}
     | {ReasonCode.IDENTITY_UNCHECKED, ReasonCode.IDENTITY_UNCERTAIN}
 )
 """Reasons that no place may turn into a refusal: lawful proxies are not blocked, nobody is refused for want of a face,
@@ -29,7 +32,7 @@ looks at it at the least."""
 class PurchasePolicy:
     """Proposals, each a parameter. Domain, section 4. Times in the names' units."""
 
-    version: str = "1"
+    version: str = "2"
     challenge_seconds: int = 120
     challenge_turns: int = 5
     liveness_retries: int = 1
@@ -46,6 +49,20 @@ class PurchasePolicy:
     """Patients for whom one delegate may buy before a person takes a look; not for registered ones."""
     excluded_classes: tuple[str, ...] = ("narcotic", "psychotropic_1")
     max_days_of_supply: int = 90
+    """Of one drug in one purchase, all of its lines together."""
+    max_days_on_hand: int = 120
+    """Days that a drug lasts with what earlier purchases left over; beyond, a person looks at the overlap."""
+    max_quantity: int = 1000
+    """Of one drug in one purchase, where no limit names it or its class."""
+    quantity_by_item: Mapping[str, QuantityLimit] = field(default_factory=dict)
+    quantity_by_class: Mapping[str, QuantityLimit] = field(default_factory=dict)
+    """The most of a drug, by its code or its class: in a purchase, a day of supply, 30 days."""
+    claim_days: int = 365
+    claim_uses: int = 4
+    claim_period_days: int = 30
+    """What a delegation claimed at a kiosk gets where neither the wish nor who approves says otherwise."""
+    max_delegation_days: int = 1096
+    """How long any delegation claimed at a kiosk may be approved for."""
     too_soon_share: float = 0.25
     """Of the last supply's days, how much may be left."""
     purchases_in_30_days: int = 12
@@ -83,6 +100,12 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "mismatch_margin": (0.0, 1.0),
     "max_principals": (1, 100_000),
     "max_days_of_supply": (1, 366),
+    "max_days_on_hand": (1, 732),
+    "max_quantity": (1, 1_000_000),
+    "claim_days": (1, 3660),
+    "claim_uses": (1, 1000),
+    "claim_period_days": (1, 3660),
+    "max_delegation_days": (1, 3660),
     "too_soon_share": (0.0, 1.0),
     "purchases_in_30_days": (1, 1000),
     "token_minutes": (1, 720),
@@ -111,6 +134,11 @@ def policy_of(overrides: Mapping[str, Any]) -> PurchasePolicy:
     return replace(policy, version=f"{DEFAULT.version}+{_digest(policy)}")
 
 
+def named(policy: PurchasePolicy, version: str) -> PurchasePolicy:
+    """The policy under the name by which it was entered."""
+    return replace(policy, version=version)
+
+
 def _read(name: str, value: Any) -> Any:
     if name == "effects":
         return _effects(value)
@@ -118,6 +146,8 @@ def _read(name: str, value: Any) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) and 0 < len(item) <= 64 for item in value):
             raise _wrong(name, "is not a list of drug classes", 'write ["narcotic"]')
         return tuple(value)
+    if name in ("quantity_by_item", "quantity_by_class"):
+        return read_limits(name, value)
     if name == "never_by_fallback":
         return frozenset(_code(name, item) for item in value) if isinstance(value, list) else _refuse_list(name)
     if name == "review_fallback":
@@ -147,6 +177,8 @@ def _effects(value: Any) -> dict[ReasonCode, Effect]:
             raise _wrong(f"effects.{name}", "is no effect", f"one of {', '.join(Effect)}")
         if code in PROTECTED and Effect(effect) is Effect.REFUSE:
             raise _wrong(f"effects.{name}", "may not refuse anybody", "manual_review is the gravest it can do")
+        if code is ReasonCode.PASSIVE_WARNING and Effect(effect) is not Effect.NOTE:
+            raise _wrong(f"effects.{name}", "is a warning and nothing else", "leave it out")
         if code in NEVER_PASSED and Effect(effect) in (Effect.NOTE, Effect.PROVISIONAL):
             raise _wrong(f"effects.{name}", "may not let anybody pass", "manual_review is the least it can do")
         found[code] = Effect(effect)
@@ -164,8 +196,12 @@ def _refuse_list(name: str) -> frozenset[ReasonCode]:
 
 
 def _digest(policy: PurchasePolicy) -> str:
-    text = json.dumps(asdict(policy), sort_keys=True, default=lambda item: sorted(str(part) for part in item))
+    text = json.dumps(asdict(policy), sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _plain(item: Any) -> Any:
+    return str(item.normalize()) if isinstance(item, Decimal) else sorted(str(part) for part in item)
 
 
 def _wrong(name: str, message: str, remedy: str) -> InvalidInput:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
 from service.access import Actor
 from service.admissions import Patient
-from service.facilities import Facility
+from service.facilities import Facility, event_now
 from service.kit.errors import InvalidInput, NotFound
 from service.ledger import append
 from service.pharmacy.decision import DelegationState
 from service.pharmacy.errors import DelegationRefused
 from service.pharmacy.history import uses_spent
-from service.pharmacy.sites import members, purchase_policy, register_of
+from service.pharmacy.policies import purchase_policy
+from service.pharmacy.sites import members, register_of
 from service.pharmacy.tables import Delegate, Delegation
 
 OFFICES = frozenset({"village_doctor", "care_home", "community_worker"})
@@ -56,6 +59,8 @@ class NewDelegation:
     uses_per_period: int | None = None
     period_days: int = 30
     documents: tuple[str, ...] = ()
+    max_quantity: Decimal | None = None
+    wishes: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ def add_delegate(session: Session, entry: Entry, new: NewDelegate) -> tuple[Dele
             recorded_by=entry.actor,
             recorded_at=entry.now,
         )
-        _save(session, entry, known, "delegate.entered", known.id)
+        save_entry(session, entry, known, "delegate.entered", known.id)
         return known, True
     changed = False
     for name in ("display_name", "birth_date", "registration_no"):
@@ -145,7 +150,7 @@ def add_delegate(session: Session, entry: Entry, new: NewDelegate) -> tuple[Dele
     if new.kind != "other" and known.kind != new.kind and (entry.source == "staff" or known.kind == "other"):
         known.kind, changed = new.kind, True
     if changed:
-        _save(session, entry, known, "delegate.changed", known.id)
+        save_entry(session, entry, known, "delegate.changed", known.id)
     return known, changed
 
 
@@ -159,19 +164,11 @@ def add_delegation(session: Session, entry: Entry, new: NewDelegation, *, key: s
     register = register_of(session, entry.facility)
     delegate = delegate_by_no(session, register, new.delegate_no)
     same = key or _natural_key(new)
-    known = session.exec(
-        select(Delegation).where(
-            Delegation.register_code == register,
-            Delegation.delegate_id == delegate.id,
-            Delegation.patient_no == new.patient_no,
-            Delegation.source_key == same,
-        )
-    ).first()
+    known = _known(session, register, delegate, new, same)
     if known is not None:
         return known, False
-    waits = entry.source == "kiosk" or (
-        entry.source in ("staff", "import") and purchase_policy(session, entry.facility).second_person_approves
-    )
+    policy = purchase_policy(session, entry.facility, event_now(entry.facility, entry.now))
+    waits = entry.source == "kiosk" or policy.second_person_approves
     row = Delegation(
         register_code=register,
         facility_id=entry.facility.id,
@@ -184,6 +181,8 @@ def add_delegation(session: Session, entry: Entry, new: NewDelegation, *, key: s
         uses_per_period=new.uses_per_period,
         period_days=new.period_days,
         documents=list(new.documents),
+        max_quantity=new.max_quantity,
+        wishes=dict(new.wishes),
         status="pending_review" if waits else "active",
         source=entry.source,
         source_key=same,
@@ -192,30 +191,8 @@ def add_delegation(session: Session, entry: Entry, new: NewDelegation, *, key: s
         decided_by=None if waits else entry.actor,
         decided_at=None if waits else entry.now,
     )
-    _save(session, entry, row, f"delegation.{row.status}", row.id)
+    save_entry(session, entry, row, f"delegation.{row.status}", row.id)
     return row, True
-
-
-def decide_delegation(session: Session, entry: Entry, row: Delegation, *, approve: bool, note: str) -> Delegation:
-    """A person approves or rejects a delegation that waits. Raises `DelegationRefused`."""
-    if row.status != "pending_review":
-        raise DelegationRefused(
-            f"it is {row.status} already",
-            remedy="enter a new delegation",
-            message_zh="该委托已处理",
-            remedy_zh="请新建委托",
-        )
-    if entry.actor == row.recorded_by:
-        raise DelegationRefused(
-            "whoever entered it does not approve it",
-            remedy="ask another person",
-            message_zh="登记人不能自行审批",
-            remedy_zh="请由另一人审批",
-        )
-    row.status = "active" if approve else "rejected"
-    row.decided_by, row.decided_at, row.note = entry.actor, entry.now, note
-    _save(session, entry, row, f"delegation.{row.status}", row.id)
-    return row
 
 
 def revoke_delegation(session: Session, entry: Entry, row: Delegation, *, at: datetime, note: str) -> Delegation:
@@ -223,7 +200,7 @@ def revoke_delegation(session: Session, entry: Entry, row: Delegation, *, at: da
     if row.status != "active":
         raise DelegationRefused(f"it is {row.status}", remedy="only an active delegation can be revoked")
     row.status, row.revoked_at, row.revoked_by, row.note = "revoked", at, entry.actor, note
-    _save(session, entry, row, "delegation.revoked", row.id)
+    save_entry(session, entry, row, "delegation.revoked", row.id)
     return row
 
 
@@ -236,6 +213,12 @@ def delegations_between(session: Session, delegate_id: str, patient_no: str) -> 
     """Every delegation of the pair, in order of validity."""
     query = select(Delegation).where(Delegation.delegate_id == delegate_id, Delegation.patient_no == patient_no)
     return tuple(session.exec(query.order_by(col(Delegation.valid_from), col(Delegation.id))))
+
+
+def holds_for_another(session: Session, delegate_id: str, at: datetime) -> bool:
+    """Whether the delegate has a delegation that holds at `at`, whoever it is for."""
+    query = select(Delegation).where(Delegation.delegate_id == delegate_id, Delegation.status == "active")
+    return any(state_at(row, at) is DelegationState.VALID for row in session.exec(query))
 
 
 def standing(session: Session, delegate_id: str, patient_no: str, at: datetime, *, now: datetime) -> Standing:
@@ -290,12 +273,38 @@ def patients_called(session: Session, register_code: str, patient_no: str) -> tu
     return tuple(row for row in rows if row.birth_date in (None, born))
 
 
+def _known(session: Session, register: str, delegate: Delegate, new: NewDelegation, same: str) -> Delegation | None:
+    """The delegation that was entered so before. Keys of old entries do not tell drugs and quantity: the row does."""
+    query = select(Delegation).where(
+        Delegation.register_code == register,
+        Delegation.delegate_id == delegate.id,
+        Delegation.patient_no == new.patient_no,
+        col(Delegation.source_key).in_((same, _plain_key(new))),
+    )
+    drugs = (set(new.drug_classes), new.max_quantity)
+    rows = session.exec(query.order_by(col(Delegation.id)))
+    return next(
+        (row for row in rows if row.source_key == same or (set(row.drug_classes), row.max_quantity) == drugs), None
+    )
+
+
 def _natural_key(new: NewDelegation) -> str:
+    if not new.drug_classes and new.max_quantity is None:
+        return _plain_key(new)
+    most = "-" if new.max_quantity is None else f"{new.max_quantity.normalize():f}"
+    drugs = hashlib.sha256("|".join((most, *sorted(new.drug_classes))).encode()).hexdigest()[:16]
+    return f"{_plain_key(new)[:140]}/{drugs}"
+
+
+def _plain_key(new: NewDelegation) -> str:
     end = new.valid_to.isoformat() if new.valid_to else "-"
     return f"{new.valid_from.isoformat()}/{end}/{new.uses_per_period}/{new.period_days}"[:160]
 
 
-def _save(session: Session, entry: Entry, row: Delegate | Delegation, action: str, object_id: str) -> None:
+def save_entry(
+    session: Session, entry: Entry, row: Delegate | Delegation, action: str, object_id: str, **details: object
+) -> None:
+    """Writes the row, and who did what into the log."""
     session.add(row)
     session.flush()
     append(
@@ -307,5 +316,5 @@ def _save(session: Session, entry: Entry, row: Delegate | Delegation, action: st
         object_kind=action.partition(".")[0],
         object_id=object_id,
         facility_id=entry.facility.id,
-        details={"source": entry.source},
+        details={"source": entry.source, **details},
     )

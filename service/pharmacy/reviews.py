@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -15,13 +15,13 @@ from service.kit.errors import NotFound
 from service.ledger import append
 from service.pharmacy.decision import DelegationState
 from service.pharmacy.errors import PurchaseStateRefused, ReviewClosed
+from service.pharmacy.policies import purchase_policy
 from service.pharmacy.registers import standing_of
+from service.pharmacy.rescreen import screen_purchase
 from service.pharmacy.reserve import reserve, token_of
-from service.pharmacy.sites import purchase_policy
 from service.pharmacy.tables import Delegation, Purchase, PurchaseReview
 from service.pharmacy.verify import hold_account
 from service.platform.context import Context
-from service.platform.jobs import enqueue
 
 _STATES: dict[str, tuple[str, str]] = {
     "waiting": ("A colleague is asked. Please wait a moment.", "已通知工作人员，请稍候。"),
@@ -109,33 +109,58 @@ def decide_review(
     review.decided_by, review.decided_at, review.note = actor.label, now, note
     if attack_seen:
         purchase.presentation_attack = "confirmed"
+    elif approve and purchase.presentation_attack:
+        _clear_of_suspicion(session, purchase)
     _apply(context, session, purchase, review, Verdict.APPROVED if approve else Verdict.REFUSED, now)
     _note(session, review, actor.label, now)
     return purchase
 
 
 def lapse_job(context: Context, payload: dict[str, Any]) -> None:
-    """Job `purchases.lapse` {}: reviews past their deadline fall back; reservations never sold give back their use."""
+    """Job `purchases.lapse` {}: reviews past their deadline fall back; reservations never sold give back their use.
+
+    Each in a transaction of its own, so that one which fails keeps no other open; the failure is raised at the end. It
+    is asked for at each deadline, and every hour besides: nothing stays open for ever.
+    """
     now = context.clock.now()
-    with context.database.transaction() as session:
-        due = select(PurchaseReview).where(PurchaseReview.state == "waiting", col(PurchaseReview.deadline_at) <= now)
-        for review in session.exec(due.order_by(col(PurchaseReview.id))).all():
-            purchase = session.get_one(Purchase, review.purchase_id)
-            hold_account(session, purchase.register_code, purchase.patient_no)
-            session.refresh(review)
-            if review.state == "waiting":
-                ended = _ended_since(session, purchase, now)
-                verdict = Verdict.REFUSED if ended else Verdict(review.fallback)
-                review.state, review.decision, review.decided_at = "lapsed", verdict.value, now
-                _apply(context, session, purchase, review, verdict, now)
-                _note(session, review, "system", now)
-        unsold = select(Purchase).where(Purchase.state == "reserved", col(Purchase.reserved_until) <= now)
-        for purchase in session.exec(unsold).all():
-            hold_account(session, purchase.register_code, purchase.patient_no)
-            session.refresh(purchase)
-            if purchase.state == "reserved":
-                purchase.state, purchase.uses = "lapsed", 0
-                session.add(purchase)
+    due = select(PurchaseReview.id).where(PurchaseReview.state == "waiting", col(PurchaseReview.deadline_at) <= now)
+    unsold = select(Purchase.id).where(Purchase.state == "reserved", col(Purchase.reserved_until) <= now)
+    with context.database.reading() as session:
+        reviews = session.exec(due.order_by(col(PurchaseReview.deadline_at))).all()
+        purchases = session.exec(unsold.order_by(col(Purchase.id))).all()
+    failed: list[Exception] = []
+    for act, ids in ((_fall_back, reviews), (_give_up, purchases)):
+        for row_id in ids:
+            try:
+                with context.database.transaction() as session:
+                    act(context, session, row_id, now)
+            except Exception as error:
+                failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _fall_back(context: Context, session: Session, review_id: str, now: datetime) -> None:
+    review = session.get_one(PurchaseReview, review_id)
+    purchase = session.get_one(Purchase, review.purchase_id)
+    hold_account(session, purchase.register_code, purchase.patient_no)
+    session.refresh(review)
+    if review.state != "waiting":
+        return
+    ended = _ended_since(session, purchase, now)
+    verdict = Verdict.REFUSED if ended else Verdict(review.fallback)
+    review.state, review.decision, review.decided_at = "lapsed", verdict.value, now
+    _apply(context, session, purchase, review, verdict, now)
+    _note(session, review, "system", now)
+
+
+def _give_up(context: Context, session: Session, purchase_id: str, now: datetime) -> None:
+    purchase = session.get_one(Purchase, purchase_id)
+    hold_account(session, purchase.register_code, purchase.patient_no)
+    session.refresh(purchase)
+    if purchase.state == "reserved" and purchase.reserved_until is not None and purchase.reserved_until <= now:
+        purchase.state, purchase.uses = "lapsed", 0
+        session.add(purchase)
         session.flush()
 
 
@@ -154,6 +179,24 @@ def state_of(context: Context, session: Session, review: PurchaseReview) -> Revi
         text_en=words[0],
         text_zh=words[1],
     )
+
+
+def _clear_of_suspicion(session: Session, purchase: Purchase) -> None:
+    """Somebody looked at the person whose burst looked like a picture, and saw a person: the bursts of that visit are
+    no sign of an attack any more. What the camera said stays in the rows."""
+    facility = facility_by_id(session, purchase.facility_id)
+    window = timedelta(minutes=purchase_policy(session, facility, purchase.service_at).retry_window_minutes)
+    visit = select(Purchase).where(
+        Purchase.facility_id == purchase.facility_id,
+        Purchase.patient_no == purchase.patient_no,
+        Purchase.delegate_no == purchase.delegate_no,
+        Purchase.presentation_attack == "suspected",
+        col(Purchase.recorded_at) > purchase.recorded_at - window,
+        col(Purchase.recorded_at) <= purchase.recorded_at,
+    )
+    for row in session.exec(visit):
+        row.presentation_attack = ""
+        session.add(row)
 
 
 def _require_delegation(session: Session, purchase: Purchase, now: datetime) -> None:
@@ -191,16 +234,10 @@ def _apply(
     if verdict is Verdict.REFUSED:
         purchase.state = "refused"
     else:
-        reserve(context, session, purchase, facility, purchase_policy(session, facility), now)
+        reserve(context, session, purchase, facility, purchase_policy(session, facility, purchase.service_at), now)
     session.add_all((purchase, review))
     session.flush()
-    enqueue(
-        session,
-        "screening.places",
-        {"facility_id": purchase.facility_id},
-        now=now,
-        dedupe_key=f"screening.places:{purchase.facility_id}",
-    )
+    screen_purchase(session, purchase, now)
 
 
 def _note(session: Session, review: PurchaseReview, actor: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,12 +12,12 @@ from service.access import Actor, Permission
 from service.kit.errors import InvalidInput, NotFound
 from service.ledger import append
 from service.pharmacy.errors import PurchaseStateRefused, TokenInvalid, TokenSpent
+from service.pharmacy.rescreen import screen_purchase
 from service.pharmacy.reserve import lines_of
 from service.pharmacy.signing import public_keys, verify_token
-from service.pharmacy.tables import Purchase
+from service.pharmacy.tables import Purchase, PurchaseLine
 from service.pharmacy.verify import hold_account
 from service.platform.context import Context
-from service.platform.jobs import enqueue
 
 _AHEAD = timedelta(minutes=2)
 """How far a till's clock may be ahead."""
@@ -71,6 +71,12 @@ def redeem(
     return purchase
 
 
+def purchase_of_token(context: Context, session: Session, actor: Actor, token: str) -> Purchase:
+    """The purchase that a token belongs to, however old it is. Raises `TokenInvalid`, `NotFound`, `Forbidden`."""
+    found = verify_token(token, public_keys(context.keys), at=None)
+    return purchase_for(session, actor, Permission.PURCHASES_SELL, found.purchase_id)
+
+
 def give_back(
     session: Session,
     actor: Actor,
@@ -96,16 +102,10 @@ def give_back(
     if purchase.state == "reserved" and returned is not None:
         raise PurchaseStateRefused("nothing was handed out yet", remedy="take all of it back, or report the sale first")
     _known_codes(returned or {}, {line.code for line in lines}, "returned")
-    for line in lines:
-        had = line.dispensed if line.dispensed is not None else Decimal(0)
-        back = had if returned is None else returned.get(line.code, Decimal(0))
-        if back > had:
-            raise InvalidInput(
-                f"{back} of {line.code} is more than was handed out",
-                field=f"returned.{line.code}",
-                remedy=f"at most {had}",
-            )
-        line.dispensed = had - back
+    had = [line.dispensed if line.dispensed is not None else Decimal(0) for line in lines]
+    back = had if returned is None else _over_lines(lines, had, returned, "returned", "was handed out", "")
+    for line, before, less in zip(lines, had, back, strict=True):
+        line.dispensed = before - less
         session.add(line)
     if all(not line.dispensed for line in lines):
         purchase.state, purchase.uses = "reversed", 0
@@ -125,17 +125,36 @@ def purchase_for(session: Session, actor: Actor, permission: Permission, purchas
 def _dispense(session: Session, purchase: Purchase, dispensed: Mapping[str, Decimal] | None) -> None:
     lines = lines_of(session, purchase.id)
     _known_codes(dispensed or {}, {line.code for line in lines}, "dispensed")
-    for line in lines:
-        given = line.quantity if dispensed is None else dispensed.get(line.code, Decimal(0))
-        if given > line.quantity:
-            raise InvalidInput(
-                f"{given} of {line.code} is more than was verified",
-                field=f"dispensed.{line.code}",
-                remedy=f"at most {line.quantity}; verify a new purchase for more",
-            )
-        line.dispensed = given
+    asked = [line.quantity for line in lines]
+    more = "; verify a new purchase for more"
+    given = asked if dispensed is None else _over_lines(lines, asked, dispensed, "dispensed", "was verified", more)
+    for line, handed in zip(lines, given, strict=True):
+        line.dispensed = handed
         session.add(line)
     session.flush()
+
+
+def _over_lines(
+    lines: Sequence[PurchaseLine],
+    most: Sequence[Decimal],
+    by_code: Mapping[str, Decimal],
+    field: str,
+    bar: str,
+    more: str,
+) -> list[Decimal]:
+    """What falls to each line when a drug's quantity is said once for all of its lines, the first ones first."""
+    left, shares = dict(by_code), []
+    for line, room in zip(lines, most, strict=True):
+        share = min(room, left.get(line.code, Decimal(0)))
+        left[line.code] = left.get(line.code, Decimal(0)) - share
+        shares.append(share)
+    for code, rest in left.items():
+        if rest > 0:
+            whole = by_code[code]
+            raise InvalidInput(
+                f"{whole} of {code} is more than {bar}", field=f"{field}.{code}", remedy=f"at most {whole - rest}{more}"
+            )
+    return shares
 
 
 def _known_codes(given: Mapping[str, Decimal], known: set[str], field: str) -> None:
@@ -160,5 +179,4 @@ def _save(session: Session, actor: Actor, purchase: Purchase, action: str, now: 
         facility_id=purchase.facility_id,
         details={"state": purchase.state, "sale_no": purchase.sale_no, "reason_given": bool(reason)},
     )
-    key = f"screening.places:{purchase.facility_id}"
-    enqueue(session, "screening.places", {"facility_id": purchase.facility_id}, now=now, dedupe_key=key)
+    screen_purchase(session, purchase, now)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from service.pharmacy.feeds import FeedReport, RowReport, RowStatus
+from service.admissions import RowStatus
+from service.pharmacy.feeds import FeedReport, RowReport
 
 
 class IssueOut(BaseModel):

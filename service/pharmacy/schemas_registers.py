@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.contracts import Code, Instant
+from service.pharmacy.approval import Limits
 from service.pharmacy.tables import Delegate, Delegation, IdentityExemption, PharmacySite
-from service.pharmacy.wire import example
+from service.pharmacy.wire import Note, example
 
+MostAtOnce = Annotated[Decimal, Field(gt=0, le=100_000, max_digits=9, decimal_places=3)]
 DelegateKind = Literal["kin", "carer", "community_worker", "village_doctor", "care_home", "other"]
+
+
+class LegalBasis(BaseModel):
+    """The law that a policy rests on, as people are told."""
+
+    en: Annotated[str, Field(min_length=1, max_length=1000)]
+    zh: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class SiteIn(BaseModel):
@@ -30,6 +40,33 @@ class SiteIn(BaseModel):
     pharmacy_type: Literal["", "chronic", "special", "dual_channel", "retail", "hospital"] = ""
     opening_hours: dict[str, Any] = {}
     policy: dict[str, Any] = {}
+    legal_basis: LegalBasis | None = Field(default=None, description="Of the policy, if it is another than before.")
+
+
+class PolicyIn(BaseModel):
+    """What holds from a day on, and by which law."""
+
+    model_config = example(
+        policy={"quantity_by_class": {"diabetes": {"per_purchase": 6}}, "max_days_of_supply": 30},
+        effective_from="2026-04-01T00:00:00+08:00",
+        legal_basis={"en": "District notice 2026-7, section 3", "zh": "本区医保〔2026〕7号第三条"},
+    )
+
+    policy: dict[str, Any]
+    effective_from: Instant | None = Field(default=None, description="Event time, never in the past. Default: now.")
+    legal_basis: LegalBasis
+
+
+class PolicyOut(BaseModel):
+    """A policy as entered. `effective_from` null: what the place was first described with."""
+
+    version: str
+    effective_from: datetime | None
+    in_force: bool
+    policy: dict[str, Any]
+    legal_basis: dict[str, str]
+    recorded_by: str
+    recorded_at: datetime | None
 
 
 class SiteOut(BaseModel):
@@ -44,7 +81,7 @@ class SiteOut(BaseModel):
     policy_version: str
 
     @classmethod
-    def of(cls, facility_code: str, site: PharmacySite, policy_version: str) -> SiteOut:
+    def of(cls, facility_code: str, site: PharmacySite, policy: dict[str, Any], policy_version: str) -> SiteOut:
         """The site on the wire; a register of its own has no code."""
         own = site.register_code.startswith("=")
         return cls(
@@ -53,7 +90,7 @@ class SiteOut(BaseModel):
             level=site.level,
             pharmacy_type=site.pharmacy_type,
             opening_hours=site.opening_hours,
-            policy=site.policy,
+            policy=policy,
             policy_version=policy_version,
         )
 
@@ -114,6 +151,37 @@ class DelegationIn(BaseModel):
     uses_per_period: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     period_days: Annotated[int, Field(strict=True, ge=1, le=3660)] = 30
     documents: Annotated[tuple[Code, ...], Field(max_length=10)] = ()
+    max_quantity: MostAtOnce | None = Field(default=None, description="Of any one drug in one purchase.")
+
+
+class LimitsIn(BaseModel):
+    """What a delegation gets on approval. What is left out stays as wished for; null is without limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    valid_to: Instant | None = None
+    uses_per_period: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    period_days: Annotated[int, Field(strict=True, ge=1, le=3660)] = 30
+    drug_classes: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
+    max_quantity: MostAtOnce | None = None
+
+    def limits(self) -> Limits:
+        """As the register takes them: what was not said is kept."""
+        return Limits(**{name: getattr(self, name) for name in self.model_fields_set})
+
+
+class DelegationDecisionIn(BaseModel):
+    """A person's decision about a delegation that waits."""
+
+    model_config = example(
+        approve=True,
+        note="household register seen",
+        limits={"valid_to": "2027-03-01T00:00:00+08:00", "uses_per_period": 3, "drug_classes": ["diabetes"]},
+    )
+
+    approve: bool
+    note: Note = ""
+    limits: LimitsIn | None = None
 
 
 class DelegationOut(BaseModel):
@@ -129,6 +197,8 @@ class DelegationOut(BaseModel):
     uses_per_period: int | None
     period_days: int
     uses_left: int | None
+    max_quantity: Decimal | None
+    wishes: dict[str, Any]
     documents: list[str]
     status: str
     standing: str | None
@@ -152,8 +222,8 @@ class DelegationOut(BaseModel):
 
 
 _DELEGATION_FIELDS = (
-    "patient_no relation drug_classes valid_from valid_to uses_per_period period_days documents status source "
-    "recorded_by recorded_at decided_by revoked_at note"
+    "patient_no relation drug_classes valid_from valid_to uses_per_period period_days max_quantity wishes documents "
+    "status source recorded_by recorded_at decided_by revoked_at note"
 ).split()
 
 

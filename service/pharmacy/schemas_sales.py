@@ -19,6 +19,13 @@ from service.pharmacy.wire import example
 Quantity = Annotated[Decimal, Field(ge=0, le=100_000, max_digits=9, decimal_places=3)]
 
 
+class Handed(BaseModel):
+    """What a sale or a reversal is known again by, beside its id."""
+
+    drugs: dict[str, Decimal] | None
+    reason: str = ""
+
+
 class RedemptionIn(BaseModel):
     """A sale upon a token."""
 
@@ -35,8 +42,9 @@ class RedemptionIn(BaseModel):
 class ReversalIn(BaseModel):
     """A sale taken back, in whole or in part."""
 
-    model_config = example(reason="brought back unopened", returned={"A10BA02": "1"})
+    model_config = example(request_id="R-20260302-0009", reason="brought back unopened", returned={"A10BA02": "1"})
 
+    request_id: Code = Field(description="Drawn by the till for this reversal. Sent twice, it has one effect.")
     reason: Annotated[str, Field(min_length=1, max_length=500)]
     returned: Annotated[dict[str, Quantity], Field(max_length=20)] | None = Field(
         default=None, description="By drug code, what came back. Absent: everything."
@@ -57,7 +65,10 @@ class LineOut(BaseModel):
 
 
 class PurchaseOut(BaseModel):
-    """A purchase as staff and inspectors see it. `causes` is never said to the buyer."""
+    """A purchase as staff and inspectors see it. `causes` is never said to the buyer.
+
+    `liveness_reasons`: what the camera check found; `unpaced`: an older kiosk, the time of the turns was not checked.
+    """
 
     purchase_id: str
     facility: str
@@ -73,6 +84,7 @@ class PurchaseOut(BaseModel):
     reasons: tuple[ReasonOut, ...]
     causes: list[str]
     liveness: str
+    liveness_reasons: list[str]
     similarity: float | None
     policy_version: str
     sale_no: str | None
@@ -82,8 +94,8 @@ class PurchaseOut(BaseModel):
     def of(cls, row: Purchase, facility_code: str, lines: list[PurchaseLine]) -> PurchaseOut:
         """The row on the wire."""
         names = (
-            "patient_no buyer delegate_no method origin service_at verdict state uses causes liveness similarity "
-            "policy_version sale_no"
+            "patient_no buyer delegate_no method origin service_at verdict state uses causes liveness "
+            "liveness_reasons similarity policy_version sale_no"
         ).split()
         return cls(
             purchase_id=row.id,
@@ -138,6 +150,7 @@ class StatisticsOut(BaseModel):
     reasons: dict[str, int]
     without_face: RateOut
     exempt: RateOut
+    without_face_reasons: dict[str, int] = Field(description="By reason, purchases that were asked for without a face.")
     refused: RateOut
     failed_bursts: RateOut
     reviews_in_time: RateOut
@@ -152,6 +165,7 @@ class StatisticsOut(BaseModel):
             purchases=found.purchases,
             verdicts=found.verdicts,
             reasons=found.reasons,
+            without_face_reasons=found.without_face_reasons,
             reviews_waiting=found.reviews_waiting,
             median_review_seconds=found.median_review_seconds,
             **{name: RateOut.of(getattr(found, name)) for name in rates},

@@ -18,6 +18,7 @@ from service.pharmacy.tables import Purchase, PurchaseReview
 class PurchaseStatistics:
     """Purchases of one pharmacy in a period. Rates have Wilson 95% intervals.
 
+    `without_face_reasons`: purchases by documents, by the word that was given, or `exemption`.
     `without_face`: verified by documents, of all. `exempt`: by documents with an approved exemption, of all. A rate far
     above the peers' is a question, not an answer.
     """
@@ -27,6 +28,7 @@ class PurchaseStatistics:
     reasons: dict[str, int]
     without_face: Rate
     exempt: Rate
+    without_face_reasons: dict[str, int]
     refused: Rate
     failed_bursts: Rate
     reviews_in_time: Rate
@@ -59,12 +61,22 @@ def summarise(purchases: Iterable[Purchase], reviews: Iterable[PurchaseReview]) 
         reasons=dict(sorted(reasons.items())),
         without_face=Rate(sum(row.method == "documents" for row in rows), len(rows)),
         exempt=Rate(sum(_has(row, "identity_by_documents") for row in rows), len(rows)),
+        without_face_reasons=dict(sorted(Counter(filter(None, map(without_face, rows))).items())),
         refused=Rate(sum(row.verdict == "refused" for row in rows), len(rows)),
         failed_bursts=Rate(sum(row.liveness != "live" for row in bursts), len(bursts)),
         reviews_in_time=Rate(len(taken), len(closed)),
         reviews_waiting=len(queue) - len(closed),
         median_review_seconds=taken[len(taken) // 2] if taken else None,
     )
+
+
+def without_face(row: Purchase) -> str:
+    """Why documents took the place of a face: an approved exemption, or the word given; empty with a face."""
+    if row.method != "documents":
+        return ""
+    if _has(row, "identity_by_documents"):
+        return "exemption"
+    return str((row.facts.get("documents") or {}).get("why", "other"))
 
 
 def _has(row: Purchase, code: str) -> bool:

@@ -101,11 +101,20 @@ def _balance(code: str, movements: Sequence[Movement], sales: Sequence[Sold]) ->
         sold=total_sold,
         counted=count.quantity if count else None,
         difference=start.quantity + received - issued - count.quantity if count else None,
-        unbooked=max(Decimal(0), total_sold - issued),
+        unbooked=_unbooked(start, ordered, sales),
         oversold_at=at,
         oversold_by=gap,
         evidence_ids=evidence,
     )
+
+
+def _unbooked(start: Movement, movements: Sequence[Movement], sales: Sequence[Sold]) -> Decimal:
+    """Verified sales above the feed's issues, from the opening to the feed's last line: what it does not reach yet is
+    not missing in it."""
+    last = max(item.at for item in movements)
+    sold = sum((sale.quantity for sale in sales if start.at <= sale.at <= last), Decimal(0))
+    issued = sum((item.quantity for item in movements if item.kind == "out" and item.at >= start.at), Decimal(0))
+    return max(Decimal(0), sold - issued)
 
 
 def _oversold(

@@ -31,6 +31,22 @@ class PharmacySite(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class PolicyVersion(SQLModel, table=True):
+    """What a place judges purchases by from an event time on. Rows are only added, never changed, and never take effect
+    in the past: what was judged stays judged by what held then."""
+
+    __tablename__ = "purchase_policy"
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    facility_id: str = Field(foreign_key="facility.id", index=True, max_length=32)
+    version: str = Field(max_length=64)  # as verdicts name it
+    effective_from: datetime = Field(sa_type=UtcDateTime)
+    overrides: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # of the defaults
+    legal_basis: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)  # en, zh
+    recorded_by: str = Field(max_length=100)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Delegate(SQLModel, table=True):
     """Somebody who buys for others. `kind`: kin | carer | community_worker | village_doctor | care_home | other.
 
@@ -57,6 +73,7 @@ class Delegation(SQLModel, table=True):
 
     Validity and revocation are event times; `valid_to` is excluded. `uses_per_period` of `period_days`, counted back
     from each service; None is without limit. `drug_classes` empty: every class that policy does not exclude.
+    `max_quantity`: of any one drug in one purchase, in the drug's own unit. `wishes`: what was asked for at the kiosk.
     """
 
     __tablename__ = "delegation"
@@ -72,6 +89,8 @@ class Delegation(SQLModel, table=True):
     valid_to: datetime | None = Field(default=None, sa_type=UtcDateTime)
     uses_per_period: int | None = Field(default=None)
     period_days: int = Field(default=30)
+    max_quantity: Decimal | None = Field(default=None, sa_type=Numeric(12, 3))
+    wishes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     documents: list[Any] = Field(default_factory=list, sa_type=JSON)
     status: str = Field(default="pending_review", max_length=16)
     source: str = Field(default="staff", max_length=16)  # staff | import | kiosk
@@ -191,6 +210,25 @@ class PurchaseLine(SQLModel, table=True):
     days_of_supply: int
     channel: str = Field(default="ordinary", max_length=32)
     dispensed: Decimal | None = Field(default=None, sa_type=Numeric(12, 3))
+
+
+class PurchaseStep(SQLModel, table=True):
+    """A sale or a reversal as the till reported it. The same report again finds its answer here.
+
+    `kind`: sale | reversal. `request_id`: the till's own; of a sale its number.
+    """
+
+    __tablename__ = "purchase_step"
+    __table_args__ = (UniqueConstraint("purchase_id", "kind", "request_id"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    purchase_id: str = Field(foreign_key="purchase.id", index=True, max_length=32)
+    kind: str = Field(max_length=16)
+    request_id: str = Field(max_length=64)
+    digest: str = Field(max_length=64)  # of what was reported
+    answer: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    recorded_by: str = Field(max_length=100)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class PurchaseReview(SQLModel, table=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,15 +32,18 @@ from service.pharmacy.decision import Decision, Liveness, decide
 from service.pharmacy.errors import RequestReused
 from service.pharmacy.gather import Asked, Gathered, Known, by_documents, fallback_of, gather, whom
 from service.pharmacy.history import failed_bursts
-from service.pharmacy.identity import Seen, look
+from service.pharmacy.identity import UNPACED, Seen, look, passive_of
+from service.pharmacy.policies import purchase_policy
 from service.pharmacy.policy import PurchasePolicy
+from service.pharmacy.rescreen import screen_purchase
 from service.pharmacy.reserve import reserve
-from service.pharmacy.sites import kiosk_facility, purchase_policy, register_of
+from service.pharmacy.sites import kiosk_facility, register_of
 from service.pharmacy.tables import Purchase, PurchaseAccount, PurchaseLine, PurchaseReview
 from service.platform.context import Context
 from service.platform.jobs import enqueue
 from service.platform.metrics import counter
 from service.vision import Gallery, ImageLimits
+from service.vision.liveness import pauses_for
 
 verdicts_total = counter("purchase_verdicts_total", "Purchases answered, by verdict and method", ("verdict", "method"))
 
@@ -137,6 +140,7 @@ def write_purchase(
             "stay": gathered.case.stay.value,
             "principals": gathered.case.principals,
             "supply_left": round(gathered.case.supply_left, 3),
+            "days_on_hand": round(gathered.case.days_on_hand, 1),
             "purchases_in_30_days": gathered.case.purchases_in_30_days,
             "failed_bursts": gathered.case.failed_bursts,
         },
@@ -161,7 +165,9 @@ def _prepare(
     meta: PurchaseMeta,
     images: Sequence[bytes],
 ) -> _Prepared:
-    now, policy = context.clock.now(), purchase_policy(session, facility)
+    now = context.clock.now()
+    at = event_now(facility, now)
+    policy = purchase_policy(session, facility, at)
     asked = Asked(
         facility=facility,
         register=register_of(session, facility),
@@ -169,7 +175,7 @@ def _prepare(
         buyer=meta.buyer,
         delegate_no=meta.delegate_no,
         items=meta.items,
-        at=event_now(facility, now),
+        at=at,
         now=now,
     )
     known = whom(session, asked)
@@ -209,9 +215,18 @@ def _look(context: Context, prepared: _Prepared, meta: PurchaseMeta, images: Seq
             return by_documents(session, prepared.asked, prepared.policy)
     settings = context.settings
     limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels, settings.max_image_side)
-    return look(
-        images, prepared.turns, meta.frame_times, prepared.gallery, opened_pack(context), prepared.policy, limits
+    seen = look(
+        images,
+        prepared.turns,
+        meta.frame_times,
+        prepared.gallery,
+        opened_pack(context),
+        prepared.policy,
+        limits,
+        passive_of(settings),
+        pauses_for(meta.nonce or "", len(prepared.turns)) if meta.paced else None,
     )
+    return seen if meta.paced else replace(seen, liveness_reasons=(*seen.liveness_reasons, UNPACED))
 
 
 def _settle(
@@ -252,13 +267,7 @@ def _settle(
     session.add(row)
     session.flush()
     note_verdict(session, actor, row, asked.now, documents=meta.documents.model_dump() if meta.documents else None)
-    enqueue(
-        session,
-        "screening.places",
-        {"facility_id": row.facility_id},
-        now=asked.now,
-        dedupe_key=f"screening.places:{row.facility_id}",
-    )
+    screen_purchase(session, row, asked.now)
     return answer
 
 

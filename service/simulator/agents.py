@@ -22,7 +22,10 @@ _STOP_SECONDS = 15.0
 class CameraBox:
     """One camera's agent with its folder, spool and token below `home`, behind its own relay."""
 
-    def __init__(self, camera: str, token: str, relay: Relay, home: Path) -> None:
+    def __init__(
+        self, camera: str, token: str, relay: Relay, home: Path, device: str = "", models: Path | None = None
+    ) -> None:
+        """`device`: the text of a paired key file, and `models` the pack: the box then reads its pictures itself."""
         self.camera = camera
         self.relay = relay
         self.dropped = 0
@@ -30,7 +33,8 @@ class CameraBox:
         self._folder = self._home / "lens"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._spool = self._home / "spool.db"
-        write_secret(self._home / "token", token)
+        self._models = models if device else None
+        write_secret(self._home / ("device.key" if device else "token"), device or token)
         self._log = (self._home / "agent.log").open("ab")
         self._process = self._start()
 
@@ -73,11 +77,17 @@ class CameraBox:
             self._process.wait()
         self._log.close()
 
+    def _credentials(self) -> dict[str, str]:
+        if self._models is None:
+            return {"--token-file": str(self._home / "token")}
+        key = {"--key": str(self._home / "device.key"), "--config-every": "1"}
+        return key | {"--matching": "local", "--models": str(self._models)}
+
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "edge_agent", "camera"]
         options = {
             "--server": self.relay.address,
-            "--token-file": str(self._home / "token"),
+            **self._credentials(),
             "--camera": self.camera,
             "--source": f"folder:{self._folder}",
             "--spool": str(self._spool),

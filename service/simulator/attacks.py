@@ -15,7 +15,9 @@ from service.vision.liveness import Turn
 
 
 class Species(StrEnum):
-    """Kinds of attack, as ISO/IEC 30107-3 counts them: each has its own error rate."""
+    """Kinds of attack, as ISO/IEC 30107-3 counts them: each has its own error rate. `screen_replay` and
+    `recorded_challenge` show other turns than those asked for; `screen_same_order` and what follows show the very
+    turns, on a tablet in the hand, one whose grid no camera sees (`fine`), one on a stand, or fed in past the lens."""
 
     PRINT_FLAT = "print_flat"
     PRINT_BENT = "print_bent"
@@ -27,6 +29,10 @@ class Species(StrEnum):
     SWAP_MID_BURST = "swap_mid_burst"
     REPEATED_FRAMES = "repeated_frames"
     SCREEN_SAME_ORDER = "screen_same_order"
+    SCREEN_FINE = "screen_fine"
+    SCREEN_ON_STAND = "screen_on_stand"
+    SCREEN_FINE_ON_STAND = "screen_fine_on_stand"
+    RECORDED_SAME_ORDER = "recorded_same_order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def _held(turn: Turn, attempt: Attempt, camera: HeadCamera) -> Pose:
 
 
 def _sheet_shot(camera: HeadCamera, sheet: Surface, pose: Pose) -> Pixels:
-    canvas = camera.backdrop.copy()
+    canvas = camera.scene()
     draw(canvas, sheet, turned(sheet.vertices, pose), camera.camera, light=0.15)
     return camera.exposed(canvas)
 
@@ -121,33 +127,38 @@ def _cut_out_eyes(attempt: Attempt, camera: HeadCamera) -> list[Pixels]:
     shots = []
     for turn in attempt.turns:
         pose = camera.unsteady(pose_of(turn, attempt.motion))
-        canvas = camera.backdrop.copy()
+        canvas = camera.scene()
         camera.draw_head(canvas, attempt.attacker, pose)
         draw(canvas, worn, turned(worn.vertices, pose, PIVOT), camera.camera, light=0.15)
         shots.append(camera.exposed(canvas))
     return shots
 
 
-def _screen(same_order: bool) -> Callable[[Attempt, HeadCamera], list[Pixels]]:
+def _screen(
+    *, same_order: bool = True, fine: bool = False, stand: bool = False
+) -> Callable[[Attempt, HeadCamera], list[Pixels]]:
     def burst(attempt: Attempt, camera: HeadCamera) -> list[Pixels]:
         film = genuine_burst(attempt.victim, attempt.turns if same_order else attempt.filmed, camera, attempt.motion)
         place = replace(attempt.motion.place, yaw=4.0, pitch=-3.0, distance=attempt.motion.place.distance * 0.8)
-        return [_screen_shot(camera, frame, camera.unsteady(place)) for frame in film]
+        grid = 0.0 if fine else float(np.random.default_rng((attempt.seed, 73)).uniform(0.15, 1.0))
+        held = [place if stand else camera.unsteady(place) for _ in film]
+        return [_screen_shot(camera, frame, pose, grid) for frame, pose in zip(film, held, strict=True)]
 
     return burst
 
 
-def _screen_shot(camera: HeadCamera, frame: Pixels, pose: Pose) -> Pixels:
-    """A tablet: bezel, brighter than paper, its pixel grid beating against the sensor's."""
+def _screen_shot(camera: HeadCamera, frame: Pixels, pose: Pose, strength: float) -> Pixels:
+    """A tablet: bezel, brighter than paper, its pixel grid beating against the sensor's. `strength`: of the grid, as
+    far as the lens resolves it; 1 darkens every other column by a fifth, 0 is a screen too fine for the lens."""
     scale = 2
     large = cv2.resize(frame[:, 80:560], None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-    grid = np.full(large.shape[:2], 1.04, np.float32)
-    grid[:, 1::scale] *= 0.82
-    grid[1::scale] *= 0.9
+    grid = np.full(large.shape[:2], 1 + 0.04 * strength, np.float32)
+    grid[:, 1::scale] *= 1 - 0.18 * strength
+    grid[1::scale] *= 1 - 0.1 * strength
     lit = np.clip(large.astype(np.float32) * grid[..., None] * 1.15 + 8, 0, 255).astype(np.uint8)
     tablet = cv2.copyMakeBorder(lit, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=(14, 14, 14))
     eyes = camera.camera.focal / 8.0 * scale
-    canvas = camera.backdrop.copy()
+    canvas = camera.scene()
     flat = print_of(np.asarray(tablet, np.uint8), eyes)
     draw(canvas, flat, turned(flat.vertices, pose), camera.camera, light=0.0)
     return camera.exposed(canvas)
@@ -156,6 +167,11 @@ def _screen_shot(camera: HeadCamera, frame: Pixels, pose: Pose) -> Pixels:
 def _recorded(attempt: Attempt, camera: HeadCamera) -> list[Pixels]:
     """A film of the victim meeting another challenge, fed in where the camera should be."""
     return genuine_burst(attempt.victim, attempt.filmed, camera, attempt.motion)
+
+
+def _injected(attempt: Attempt, camera: HeadCamera) -> list[Pixels]:
+    """A film of the victim making the very turns, fed in where the camera should be."""
+    return genuine_burst(attempt.victim, attempt.turns, camera, attempt.motion)
 
 
 def _swap(attempt: Attempt, camera: HeadCamera) -> list[Pixels]:
@@ -183,9 +199,13 @@ _ATTACKS: dict[Species, Callable[[Attempt, HeadCamera], list[Pixels]]] = {
     Species.PRINT_ROLLED: _print(1.1, upright=False),
     Species.PRINT_FOLDED: _folded,
     Species.CUT_OUT_EYES: _cut_out_eyes,
-    Species.SCREEN_REPLAY: _screen(False),
+    Species.SCREEN_REPLAY: _screen(same_order=False),
     Species.RECORDED_CHALLENGE: _recorded,
     Species.SWAP_MID_BURST: _swap,
     Species.REPEATED_FRAMES: _repeated,
-    Species.SCREEN_SAME_ORDER: _screen(True),
+    Species.SCREEN_SAME_ORDER: _screen(),
+    Species.SCREEN_FINE: _screen(fine=True),
+    Species.SCREEN_ON_STAND: _screen(stand=True),
+    Species.SCREEN_FINE_ON_STAND: _screen(fine=True, stand=True),
+    Species.RECORDED_SAME_ORDER: _injected,
 }

@@ -33,12 +33,14 @@ class Person(BaseModel):
 
 
 class Credentials(BaseModel):
-    """Everything the simulation logs in with. `cameras`: token by camera code."""
+    """Everything the simulation logs in with. `cameras`: token by camera code. `devices`: where the boxes read their
+    pictures themselves, each camera's paired key file instead."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     driver: str = Field(repr=False)
     cameras: dict[str, str] = Field(repr=False)
+    devices: dict[str, str] = Field(default_factory=dict, repr=False)
     nurse: Person
     inspector: Person
 

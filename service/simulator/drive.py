@@ -31,6 +31,7 @@ _SECONDS_A_JOB = 0.03
 """Asking costs the server time as well: the more it still has to do, the later it is asked again."""
 _STUCK_SECONDS = 180.0
 _DEPTH = re.compile(r'^wardwatch_jobs_queued\{kind="([^"]+)",state="([^"]+)"\} ([0-9.e+]+)$', re.MULTILINE)
+_ASKED = re.compile(r"^wardwatch_edge_requests_open\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 _OURS = ("sightings.", "presence.", "screening.")
 
 
@@ -59,7 +60,11 @@ class RunReport:
 class Driver:
     """One run of one scenario against one server. `folder` holds spools, tokens and pictures under way."""
 
-    def __init__(self, setup: StudioSetup, server: str, credentials: Credentials, folder: Path) -> None:
+    def __init__(
+        self, setup: StudioSetup, server: str, credentials: Credentials, folder: Path, models: Path | None = None
+    ) -> None:
+        """`models`: the pack with which boxes read their pictures themselves, where the credentials hold their keys."""
+        self._models = models
         self._setup = setup
         self._scenario = setup.scenario
         self._folder = folder
@@ -103,9 +108,11 @@ class Driver:
 
     def _open_boxes(self) -> None:
         for camera in self._scenario.cameras:
-            relay = Relay(*self._target)
-            token = self._credentials.cameras[camera.code]
-            self._boxes[camera.code] = CameraBox(camera.code, token, relay, self._folder / "boxes")
+            relay, credentials = Relay(*self._target), self._credentials
+            token = credentials.cameras.get(camera.code, "")
+            device = credentials.devices.get(camera.code, "")
+            home = self._folder / "boxes"
+            self._boxes[camera.code] = CameraBox(camera.code, token, relay, home, device, self._models)
 
     def _run_steps(
         self,
@@ -175,12 +182,14 @@ class Driver:
 
     def _jobs(self) -> int:
         """How much work of ours the server still has. Raises `Stuck` when some of it has failed for good."""
-        depths = [(kind, state, float(n)) for kind, state, n in _DEPTH.findall(self._api.text("/metrics"))]
+        text = self._api.text("/metrics")
+        depths = [(kind, state, float(n)) for kind, state, n in _DEPTH.findall(text)]
         ours = [(kind, state, n) for kind, state, n in depths if kind.startswith(_OURS) and n]
         failed = [f"{n:.0f} {kind}" for kind, state, n in ours if state == "failed"]
         if failed:
             raise Stuck(f"jobs have failed: {', '.join(failed)}", remedy="see the server's log")
-        return int(sum(n for _, _, n in ours))
+        asked = sum(float(n) for n in _ASKED.findall(text))  # of boxes that keep their pictures
+        return int(sum(n for _, _, n in ours) + asked)
 
     def _note(self) -> str:
         cut = [code for code, box in self._boxes.items() if box.relay.is_cut]

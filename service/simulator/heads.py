@@ -32,11 +32,14 @@ _TEXTURE_EYES = 96.0
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """How a shot is taken. `gain`: brightness; `noise`: standard deviation of grey values; `quality`: of the JPEG."""
+    """How a shot is taken. `gain`: brightness; `noise`: standard deviation of grey values; `quality`: of the JPEG;
+    `shake`: standard deviation of the camera's own trembling, pixels; `passers`: people who walk by in the back."""
 
     gain: float = 1.0
     noise: float = 2.5
     quality: int = 88
+    shake: float = 0.0
+    passers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,18 @@ class HeadCamera:
         self.light = light or Light()
         self._draws = np.random.default_rng((seed, 41))
         self.backdrop = _backdrop(self.camera, np.random.default_rng((seed, 43)))
+        self._place = np.random.default_rng((seed, 71))
+
+    def scene(self) -> Pixels:
+        """The pharmacy without the customer, as it is now: shelves that stay, people who walk by."""
+        canvas = self.backdrop.copy()
+        for _ in range(self.light.passers):
+            _passer(canvas, self._place)
+        return canvas
 
     def shot(self, head: Surface, pose: Pose) -> Pixels:
         """The head at `pose` before the counter, with shoulders."""
-        canvas = self.backdrop.copy()
+        canvas = self.scene()
         self.draw_head(canvas, head, pose)
         return self.exposed(canvas)
 
@@ -96,6 +107,11 @@ class HeadCamera:
 
     def exposed(self, canvas: Pixels) -> Pixels:
         """What the sensor and the JPEG make of `canvas`."""
+        if self.light.shake:
+            x, y = self._place.normal(0, self.light.shake, 2)
+            shift = np.array([[1, 0, x], [0, 1, y]])
+            size = canvas.shape[1], canvas.shape[0]
+            canvas = np.asarray(cv2.warpAffine(canvas, shift, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
         grain = self._draws.normal(0, self.light.noise, canvas.shape).astype(np.float32)
         noisy = np.clip(canvas.astype(np.float32) * self.light.gain + grain, 0, 255).astype(np.uint8)
         ok, data = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, self.light.quality])
@@ -171,6 +187,16 @@ def _backdrop(camera: Camera, draws: np.random.Generator) -> Pixels:
         colour = tuple(float(c) for c in draws.uniform(40, 235, 3))
         cv2.rectangle(wall, (x, y), (x + width, y + height), colour, -1)
     return np.asarray(cv2.GaussianBlur(wall, (0, 0), 2.5), np.uint8)
+
+
+def _passer(canvas: Pixels, draws: np.random.Generator) -> None:
+    """Somebody out of focus behind the customer, each time elsewhere."""
+    height, width = canvas.shape[:2]
+    x, colour = int(draws.integers(0, width)), tuple(float(c) for c in draws.uniform(30, 200, 3))
+    layer = canvas.copy()
+    cv2.ellipse(layer, (x, round(height * 0.3)), (width // 22, height // 12), 0, 0, 360, (130, 155, 190), -1)
+    cv2.ellipse(layer, (x, round(height * 0.8)), (width // 11, round(height * 0.42)), 0, 0, 360, colour, -1)
+    canvas[:] = cv2.GaussianBlur(layer, (0, 0), 2.5)
 
 
 def _shoulders(canvas: Pixels, camera: Camera, pose: Pose) -> None:

@@ -69,7 +69,7 @@ class Street:
                 setattr(row, name, value)
             session.add(row)
 
-    def move_to(self, at: datetime) -> None:
+    def move_to(self, at: datetime | None) -> None:
         """Drives the event clock of all places."""
         with self.context.database.transaction() as session:
             for place in (self.north, self.south, self.hospital):
@@ -148,7 +148,7 @@ def codes(answer: dict[str, Any]) -> set[str]:
 
 @pytest.fixture
 def eye(monkeypatch: pytest.MonkeyPatch) -> Eye:
-    """Stands for the judgement of frames, which tests/vision and tests/pharmacy/test_burst.py try for themselves."""
+    """Stands for the judgement of frames, which tests/vision and the kiosk's tests with a real server try."""
     found = Eye()
 
     def look(*_: object) -> Seen:

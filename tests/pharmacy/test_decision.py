@@ -112,6 +112,25 @@ CASES = {
         BY_FACE | {R.NO_DELEGATION},
         False,
     ),
+    "a delegation for somebody else": (
+        replace(DELEGATE, delegation=DelegationState.WRONG_PATIENT),
+        V.MANUAL_REVIEW,
+        BY_FACE | {R.DELEGATION_WRONG_PATIENT},
+        False,
+    ),
+    "more at once than the delegation allows": (
+        replace(DELEGATE, over_delegated=True),
+        V.REFUSED,
+        PROXY | {R.DELEGATION_OVER_QUANTITY},
+        False,
+    ),
+    "the patient is bound by no delegation": (replace(PATIENT, over_delegated=True), V.APPROVED, OWN, False),
+    "the passive model warns: nothing changes": (
+        replace(PATIENT, passive_warning=True),
+        V.APPROVED,
+        OWN | {R.PASSIVE_WARNING},
+        False,
+    ),
     "a delegation that waits": (
         replace(DELEGATE, delegation=DelegationState.PENDING),
         V.MANUAL_REVIEW,
@@ -169,6 +188,20 @@ CASES = {
     "on leave": (replace(PATIENT, stay=Stay.EXCUSED), V.APPROVED, OWN | {R.INPATIENT_EXCUSED}, False),
     "90 days": (replace(PATIENT, longest_supply_days=90), V.APPROVED, OWN, False),
     "91 days": (replace(PATIENT, longest_supply_days=91), V.REFUSED, OWN | {R.SUPPLY_TOO_LONG}, False),
+    "more than policy allows of this drug": (
+        replace(PATIENT, over_quantity=True),
+        V.REFUSED,
+        OWN | {R.OVER_QUANTITY},
+        False,
+    ),
+    "a great dose a day": (replace(PATIENT, over_dose=True), V.MANUAL_REVIEW, OWN | {R.OVER_DOSE}, False),
+    "120 days with what is left over": (replace(PATIENT, days_on_hand=120.0), V.APPROVED, OWN, False),
+    "121 days with what is left over": (
+        replace(PATIENT, days_on_hand=120.1),
+        V.MANUAL_REVIEW,
+        OWN | {R.SUPPLY_OVERLAP},
+        False,
+    ),
     "a quarter left": (replace(PATIENT, supply_left=0.25), V.APPROVED, OWN, False),
     "more than a quarter left": (replace(PATIENT, supply_left=0.26), V.MANUAL_REVIEW, OWN | {R.TOO_SOON}, False),
     "the twelfth": (replace(PATIENT, purchases_in_30_days=11), V.APPROVED, OWN, False),
@@ -224,8 +257,54 @@ def test_table(name: str) -> None:
 
 def test_every_row_and_every_reason_code_is_tried_above() -> None:
     tried = set().union(*(codes for _, _, codes, _ in CASES.values()))
-    assert {row.code for row in TABLE} == tried
+    assert sorted(row.code for row in TABLE) == sorted(tried)  # one row each: no row hides behind another's code
     assert tried == set(ReasonCode)
+    assert {code: (row.effect, row.dimension) for row in TABLE if (code := row.code)} == EFFECTS
+
+
+EFFECTS = {
+    **dict.fromkeys((R.IDENTITY_VERIFIED, R.IDENTITY_BY_DOCUMENTS), (Effect.NOTE, "identity")),
+    **dict.fromkeys(
+        (
+            R.IDENTITY_UNCERTAIN,
+            R.NOT_ENROLLED,
+            R.DOCUMENTS_TO_REVIEW,
+            R.IDENTITY_UNCHECKED,
+            R.PATIENT_UNKNOWN,
+            R.DELEGATE_UNKNOWN,
+        ),
+        (Effect.MANUAL_REVIEW, "identity"),
+    ),
+    R.IDENTITY_MISMATCH: (Effect.REFUSE, "identity"),
+    **dict.fromkeys((R.LIVENESS_PASSED, R.LIVENESS_NOT_TRIED, R.PASSIVE_WARNING), (Effect.NOTE, "liveness")),
+    **dict.fromkeys((R.FACE_UNUSABLE, R.LIVENESS_RETRY, R.LIVENESS_FAILED), (Effect.MANUAL_REVIEW, "liveness")),
+    **dict.fromkeys((R.PATIENT_BUYS, R.DELEGATION_VALID), (Effect.NOTE, "delegation")),
+    **dict.fromkeys(
+        (R.NO_DELEGATION, R.DELEGATION_WRONG_PATIENT, R.DELEGATION_PENDING, R.TOO_MANY_PRINCIPALS),
+        (Effect.MANUAL_REVIEW, "delegation"),
+    ),
+    **dict.fromkeys(
+        (
+            R.DELEGATION_NOT_YET_VALID,
+            R.DELEGATION_EXPIRED,
+            R.DELEGATION_REVOKED,
+            R.DELEGATION_EXHAUSTED,
+            R.DELEGATION_OVER_QUANTITY,
+            R.DRUG_NOT_COVERED,
+            R.DRUG_EXCLUDED,
+        ),
+        (Effect.REFUSE, "delegation"),
+    ),
+    R.RECORD_CHECK: (Effect.MANUAL_REVIEW, "vital_status"),
+    R.REGISTER_STALE: (Effect.PROVISIONAL, "vital_status"),
+    R.INPATIENT: (Effect.MANUAL_REVIEW, "admission"),
+    R.INPATIENT_EXCUSED: (Effect.NOTE, "admission"),
+    **dict.fromkeys((R.SUPPLY_TOO_LONG, R.OVER_QUANTITY), (Effect.REFUSE, "quantity")),
+    **dict.fromkeys((R.OVER_DOSE, R.SUPPLY_OVERLAP), (Effect.MANUAL_REVIEW, "quantity")),
+    **dict.fromkeys((R.TOO_SOON, R.TOO_OFTEN), (Effect.MANUAL_REVIEW, "frequency")),
+    R.OFFLINE: (Effect.PROVISIONAL, "network"),
+    R.CACHE_TOO_OLD: (Effect.MANUAL_REVIEW, "network"),
+}
 
 
 def test_the_gravest_reason_comes_first() -> None:
@@ -335,6 +414,11 @@ def test_no_place_may_let_pass_what_a_person_must_look_at(code: str, effect: str
         {"excluded_classes": "narcotic"},
         {"match": 3},
         {"never_by_fallback": "record_check"},
+        {"quantity_by_item": {"A": {"per_purchase": 0}}},
+        {"quantity_by_item": {"A": {"per_week": 2}}},
+        {"quantity_by_class": {"A": 5}},
+        {"quantity_by_class": {"A": {"per_day": "much"}}},
+        {"effects": {"passive_warning": "manual_review"}},
     ],
 )
 def test_a_policy_that_is_wrong_names_its_value(overrides: dict[str, object]) -> None:

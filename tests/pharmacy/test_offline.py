@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from service.admissions import record_vital_status
 from service.admissions.tables import Patient
-from service.pharmacy.tables import Purchase
+from service.pharmacy.tables import Purchase, PurchaseReview
 from service.screening.tables import Finding
 from tests.builders import bearer
 from tests.pharmacy.conftest import DOCUMENTS, SERVICE_AT, Street, codes
@@ -92,11 +92,44 @@ def test_what_was_not_handed_out_spends_nothing(street: Street) -> None:
         assert [row.uses for row in session.exec(select(Purchase))] == [0]
 
 
+def test_a_verdict_that_came_too_late_leaves_nothing_open(street: Street) -> None:
+    """The kiosk waited in vain and sold from its copy. What came too late was "a person decides": that review is closed
+    with the report of the sale, and what was reserved is given back."""
+    street.delegate(uses_per_period=2)
+    late = street.verify(delegate_no="D1", documents=DOCUMENTS)
+    assert late["verdict"] == "manual_review"
+    _reconcile(street, request_id=f"{late['request_id']}-offline")
+    where = f"/api/v1/purchase-reviews/{late['review_id']}"
+    told = street.client.get(f"{where}/state", headers=bearer(street.kiosk)).json()
+    assert (told["state"], told["verdict"], told["token"]) == ("lapsed", "refused", None)
+    with street.browser(street.pharmacist) as staff:
+        assert staff.post(f"{where}/decision", json={"approve": True}).status_code == 409
+    with street.context.database.reading() as session:
+        assert {row.state: row.uses for row in session.exec(select(Purchase))} == {"lapsed": 0, "sold": 1}
+        assert [row.state for row in session.exec(select(PurchaseReview))] == ["lapsed"]
+
+
+def test_a_sale_of_last_month_that_is_reported_late_is_judged_in_its_month(
+    street: Street, run_jobs: Callable[[], int]
+) -> None:
+    """Sold on 11 March, the day after the death; the kiosk came back on 9 April, after the month had been closed."""
+    _die(street)
+    street.delegate()
+    sold_at = SERVICE_AT
+    street.move_to(SERVICE_AT + timedelta(days=29))
+    run_jobs()
+    _reconcile(street, served_at=sold_at.isoformat())
+    run_jobs()
+    with street.context.database.reading() as session:
+        found = {(row.rule, row.period) for row in session.exec(select(Finding)) if row.state == "raised"}
+    assert {("wrong_provisional", "2026-03"), ("dead_patient", "2026-03")} <= found
+
+
 def test_what_documents_were_seen_is_kept(street: Street) -> None:
     _reconcile(street, method="documents", documents=DOCUMENTS)
     with street.context.database.reading() as session:
         [row] = session.exec(select(Purchase)).all()
-        assert row.facts["documents"] == DOCUMENTS
+        assert row.facts["documents"] == DOCUMENTS | {"why": "other"}
         assert "provisional_right" in row.facts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +11,12 @@ import time_machine
 from httpx import Response
 from sqlmodel import select
 
+from service.pharmacy import lapse_job
+from service.pharmacy.decision import Identity, Liveness
 from service.pharmacy.tables import Delegation, Purchase, PurchaseReview
+from service.worker import HOUSEKEEPING
 from tests.builders import bearer
-from tests.pharmacy.conftest import DOCUMENTS, SERVICE_AT, Street
+from tests.pharmacy.conftest import DOCUMENTS, SERVICE_AT, Eye, Street, codes
 
 AFTER_DEADLINE = timedelta(minutes=16)
 
@@ -70,6 +73,30 @@ def test_a_delegation_that_ended_meanwhile_gives_no_leave(street: Street, values
     assert _told(street, answer)["token"] is None
 
 
+def test_at_eight_in_the_evening_one_that_fails_keeps_no_other_open(
+    street: Street,
+) -> None:
+    """20:00 in Shanghai, everybody has gone home. The first of two reviews cannot be closed; the second one is."""
+    with time_machine.travel(datetime(2026, 3, 11, 12, 0, tzinfo=UTC), tick=False):
+        broken, whole = _asked(street, "a", delegate_no=None), _asked(street, "b", delegate_no=None)
+    with street.context.database.transaction() as session:
+        row = session.get_one(PurchaseReview, broken["review_id"])
+        row.fallback = "nonsense"
+        session.add(row)
+    with time_machine.travel(datetime(2026, 3, 11, 12, 16, tzinfo=UTC), tick=False):
+        with pytest.raises(ValueError, match="nonsense"):
+            lapse_job(street.context, {})
+        assert _told(street, whole)["verdict"] == "provisional"
+        assert _told(street, broken)["state"] == "waiting"
+        with street.context.database.transaction() as session:
+            row = session.get_one(PurchaseReview, broken["review_id"])
+            row.fallback = "refused"
+            session.add(row)
+        lapse_job(street.context, {})  # as every hour
+        assert _told(street, broken)["verdict"] == "refused"
+    assert "purchases.lapse" in HOUSEKEEPING
+
+
 def test_a_deadline_that_is_over_is_over_before_the_job_has_run(street: Street) -> None:
     answer = _asked(street, "a", delegate_no=None)
     at = _review(street, answer).deadline_at
@@ -86,8 +113,37 @@ def test_what_documents_were_seen_is_kept_with_the_purchase(street: Street) -> N
     street.verify()
     with street.context.database.reading() as session:
         rows = {row.method: row.facts for row in session.exec(select(Purchase))}
-    assert rows["documents"]["documents"] == DOCUMENTS
+    assert rows["documents"]["documents"] == DOCUMENTS | {"why": "other"}
     assert "documents" not in rows["face"]
+
+
+@pytest.mark.parametrize(("seen", "left"), [(False, set()), (True, {"suspected", "confirmed"})])
+def test_a_person_who_sees_a_person_ends_the_suspicion(street: Street, eye: Eye, seen: bool, left: set[str]) -> None:
+    """Two bursts that looked like a picture; the pharmacist then looked at who stood there."""
+    eye.shows(Identity.NOT_ENROLLED, Liveness.SUSPECT)
+    assert street.verify()["retry_allowed"]
+    answer = street.verify()
+    assert "liveness_failed" in codes(answer)
+    with street.browser(street.pharmacist) as staff:
+        body = {"approve": not seen, "attack_seen": seen}
+        where = f"/api/v1/purchase-reviews/{answer['review_id']}/decision"
+        assert staff.post(where, json=body).status_code == 200
+    with street.context.database.reading() as session:
+        rows = session.exec(select(Purchase)).all()
+    assert {row.presentation_attack for row in rows} - {""} == left
+    assert {row.liveness for row in rows} == {"suspect"}
+
+
+def test_an_older_kiosk_is_named_to_whoever_decides_and_to_nobody_else(street: Street) -> None:
+    """It does not keep the challenge's pauses: the answer is the same, and a person is told to trust it less."""
+    assert street.verify()["verdict"] == "approved"
+    with street.browser(street.pharmacist) as staff:
+        assert staff.get("/api/v1/purchases").json()[0]["liveness_reasons"] == ["unpaced"]
+        assert "旧版终端" in staff.get("/pharmacy/purchases", headers={"Accept-Language": "zh"}).text
+        assert "an older kiosk" in staff.get("/pharmacy/purchases", headers={"Accept-Language": "en"}).text
+    with street.browser(street.viewer) as reader:
+        assert reader.get("/api/v1/purchases").json()[0]["liveness_reasons"] == []
+        assert "older kiosk" not in reader.get("/pharmacy/purchases", headers={"Accept-Language": "en"}).text
 
 
 def _asked(street: Street, code: str, *, delegate_no: str | None = "D1") -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
 from sqlmodel import select
 
 from service.contracts import ReasonCode
+from service.pharmacy import Movement, Sold, balances
 from service.pharmacy.decision import Identity
 from service.screening import explain, rule
 from service.screening.pharmacy_facts import (
@@ -90,6 +91,9 @@ def test_verdict_rules(code: str, reason: str, needed: int) -> None:
     tries = [_bought(k, state="refused", codes=frozenset({str(reason)})) for k in range(needed)]
     assert _fires(code, _of_buyer(*tries)) == "attempts"
     assert _fires(code, _of_buyer(*tries[1:])) is None
+    if code == "no_delegation":
+        other = [replace(item, codes=frozenset({"delegation_wrong_patient"})) for item in tries]
+        assert _fires(code, _of_buyer(*other)) == "attempts"
 
 
 def test_delegate_hoarding() -> None:
@@ -126,13 +130,41 @@ def test_opening_hours_cluster() -> None:
     assert _fires("opening_hours_cluster", _month(*[_bought(k, T) for k in range(40)])) is None
 
 
+def test_sales_just_after_opening_and_before_closing() -> None:
+    """08:00 to 20:00: the first and last 30 minutes are 60 of 720, 8.3%; twice that is 16.7%. Of 40 sales 14 lie there:
+    at least 22.1% (Wilson); of 10, at least 14.2%."""
+    rest = [_bought(k, T) for k in range(26)]
+    early = [_bought(100 + k, T - timedelta(hours=1, minutes=31)) for k in range(7)]  # 08:29
+    late = [_bought(200 + k, T + timedelta(hours=9, minutes=30)) for k in range(7)]  # 19:30
+    assert _fires("opening_hours_cluster", _month(*rest, *early, *late)) == "edges"
+    assert _fires("opening_hours_cluster", _month(*rest, *rest[:4], *early, *late[:3])) is None
+    inner = [replace(item, local_time=time(8, 30)) for item in early]
+    assert _fires("opening_hours_cluster", _month(*rest, *inner, *late)) is None
+    assert _fires("opening_hours_cluster", _month(*rest[:15], *early, *late)) is None  # fewer than 30
+    backlog = [replace(item, offline=True) for item in (*early, *late)]
+    assert _fires("opening_hours_cluster", _month(*rest, *rest[:14], *backlog)) is None
+    peers = (Share(12, 40), Share(9, 30), Share(15, 50))
+    assert _fires("opening_hours_cluster", _month(*rest, *early, *late, edge_peers=peers)) is None
+    assert _fires("opening_hours_cluster", _month(*rest, *early, *late, edge_peers=peers[:2])) == "edges"
+    short = {day: (("08:00", "08:50"), ("19:10", "20:00")) for day in range(7)}  # nothing but edges: says nothing
+    assert _fires("opening_hours_cluster", _month(*early, *late, *early, *late, *late, opening_hours=short)) is None
+
+
 def test_exemption_rate_is_a_statistic_against_peers() -> None:
-    papers = [_bought(k, by_documents=k < 15) for k in range(30)]
+    papers = [_bought(k, without_face="exemption" if k < 10 else "camera" if k < 15 else "") for k in range(30)]
     peers = (Share(1, 40), Share(2, 50), Share(0, 60))
     assert _fires("purchase_exemption_rate", _month(*papers, document_peers=peers)) == "above_peers"
     assert _fires("purchase_exemption_rate", _month(*papers, document_peers=peers[:2])) is None
     assert _fires("purchase_exemption_rate", _month(*papers[1:], document_peers=peers)) is None
     assert rule("purchase_exemption_rate").kind == "statistic"
+    told = rule("purchase_exemption_rate").check(_month(*papers, document_peers=peers))
+    assert told is not None
+    assert {fact.code: fact.value for fact in told.facts}["without_face_reasons"] == ["camera: 5", "exemption: 10"]
+    tries = [replace(item, state="refused", verdict="refused") if item.without_face else item for item in papers]
+    more = [_bought(100 + k) for k in range(15)]
+    assert _fires("purchase_exemption_rate", _month(*tries, *more, document_peers=peers)) is None
+    offline = [replace(item, offline=bool(item.without_face)) for item in papers]
+    assert _fires("purchase_exemption_rate", _month(*offline, *more, document_peers=peers)) is None
 
 
 def test_stock_mismatch() -> None:
@@ -141,6 +173,25 @@ def test_stock_mismatch() -> None:
     assert _fires("stock_mismatch", _month(stock=(count,), until=T)) == "count"
     sold = StockRecord("A", Decimal(0), Decimal(3), T, ("p2",))
     assert _fires("stock_mismatch", _month(stock=(sold,))) == "oversold"
+
+
+def test_stock_unbooked_is_a_work_item() -> None:
+    assert _fires("stock_unbooked", _month(until=T)) is None
+    item = StockRecord("A", Decimal(0), Decimal(0), None, unbooked=Decimal(2))
+    assert _fires("stock_unbooked", _month(stock=(item,), until=T)) == "feed"
+    assert _fires("stock_mismatch", _month(stock=(item,), until=T)) is None
+    assert rule("stock_unbooked").kind == "work_item"
+
+
+def test_what_the_feed_does_not_reach_yet_is_not_unbooked() -> None:
+    """10 at the opening, 3 issued at noon; verified sales of 4 before and 2 after: 1 is missing, then 3 once the count
+    of the evening has come. With it 10 - 3 = 7, but 4 are counted: 3 are missing in the stock as well."""
+    feed = [Movement("A", "opening", Decimal(10), T), Movement("A", "out", Decimal(3), T + timedelta(hours=4))]
+    sold = [Sold("A", Decimal(4), T + timedelta(hours=1)), Sold("A", Decimal(2), T + timedelta(hours=5))]
+    assert balances(feed, sold)[0].unbooked == 1
+    counted = Movement("A", "closing", Decimal(4), T + timedelta(hours=8))
+    (balance,) = balances([*feed, counted], sold)
+    assert (balance.unbooked, balance.difference) == (3, 3)
 
 
 def test_wrong_provisional() -> None:

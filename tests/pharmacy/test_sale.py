@@ -6,12 +6,14 @@ import base64
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import jwt
 import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from httpx import Response
 from sqlmodel import select
 
 from service.access import Actor, Permission
@@ -19,11 +21,12 @@ from service.contracts import PurchaseMeta
 from service.pharmacy import public_keys, sign_token, verify_purchase, verify_token
 from service.pharmacy.errors import TokenInvalid
 from service.pharmacy.signing import key_id
-from service.pharmacy.tables import Purchase
+from service.pharmacy.tables import Purchase, PurchaseLine
 from service.platform.crypto import KeyRing
 from tests.builders import bearer
 from tests.pharmacy.conftest import SERVICE_AT, Street, codes
 
+_reversals = count(1)
 NOW = datetime(2026, 3, 11, 4, 0, tzinfo=UTC)
 
 
@@ -175,6 +178,19 @@ def test_partial_dispensing_counts_what_was_given(street: Street) -> None:
     assert "too_soon" not in codes(street.verify())
 
 
+def test_a_drug_on_two_lines_is_counted_once(street: Street) -> None:
+    """Tills say how much of a drug, not of which line: the first line is filled first, and the sum is what counts."""
+    item = {"code": "A10BA02", "quantity": "2", "days_of_supply": 14}
+    answer = street.verify(items=[item, item])
+    over = street.redeem(answer["token"], dispensed={"A10BA02": "5"})
+    assert (over.status_code, over.json()["field"]) == (422, "dispensed.A10BA02")
+    sold = street.redeem(answer["token"], dispensed={"A10BA02": "3"}).json()
+    assert [line["dispensed"] for line in sold["lines"]] == ["2.000", "1.000"]
+    back = _reversal(street, answer["purchase_id"], reason="one box too many", returned={"A10BA02": "1"}).json()
+    assert [line["dispensed"] for line in back["lines"]] == ["1.000", "1.000"]
+    assert _reversal(street, answer["purchase_id"], reason="x", returned={"A10BA02": "3"}).status_code == 422
+
+
 def test_a_part_brought_back_counts_what_is_left_and_nothing_left_gives_back_the_use(street: Street) -> None:
     street.delegate(uses_per_period=1)
     answer = street.verify(delegate_no="D1")
@@ -183,12 +199,73 @@ def test_a_part_brought_back_counts_what_is_left_and_nothing_left_gives_back_the
     assert (half["state"], half["uses"], half["lines"][0]["dispensed"]) == ("sold", 1, "1.000")
     too_much = street.client.post(
         f"/api/v1/purchases/{answer['purchase_id']}/reversals",
-        json={"reason": "more", "returned": {"A10BA02": "2"}},
+        json={"request_id": "more", "reason": "more", "returned": {"A10BA02": "2"}},
         headers=bearer(street.till),
     )
     assert too_much.json()["field"] == "returned.A10BA02"
     rest = _give_back(street, answer["purchase_id"], reason="the other box", returned={"A10BA02": "1"})
     assert (rest["state"], rest["uses"]) == ("reversed", 0)
+
+
+def test_the_same_reversal_twice_gives_back_once(street: Street) -> None:
+    answer = street.verify()
+    street.redeem(answer["token"])
+    body = {"request_id": "R-1", "reason": "one box", "returned": {"A10BA02": "1"}}
+    first = _give_back(street, answer["purchase_id"], **body)
+    again = _give_back(street, answer["purchase_id"], **body)
+    assert first == again
+    assert again["lines"][0]["dispensed"] == "1.000"
+    rest = _give_back(street, answer["purchase_id"], request_id="R-2", reason="the other one")
+    assert rest["state"] == "reversed"
+    assert _give_back(street, answer["purchase_id"], **body) == first  # as it was then
+    other = _reversal(street, answer["purchase_id"], **(body | {"returned": {"A10BA02": "2"}}))
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/request-reused")
+    missing = street.client.post(
+        f"/api/v1/purchases/{answer['purchase_id']}/reversals", json={"reason": "x"}, headers=bearer(street.till)
+    )
+    assert (missing.status_code, missing.json()["field"]) == (422, "request_id")
+
+
+def test_the_same_sale_has_the_same_answer_whatever_came_since(street: Street) -> None:
+    """The till's line was cut: it reports again after the sale was taken back, and after the token's time."""
+    answer = street.verify()
+    sold = street.redeem(answer["token"], "S1", dispensed={"A10BA02": "1"})
+    _give_back(street, answer["purchase_id"], reason="brought back")
+    with time_machine.travel(street.context.clock.now() + timedelta(hours=9)):
+        again = street.redeem(answer["token"], "S1", dispensed={"A10BA02": "1"})
+    assert (again.status_code, again.json()) == (200, sold.json())
+    assert street.redeem(answer["token"], "S1", dispensed={"A10BA02": "2"}).status_code == 409
+    with street.context.database.reading() as session:
+        assert session.get_one(Purchase, answer["purchase_id"]).state == "reversed"
+
+
+def test_reversals_at_once_never_give_back_more_than_was_handed_out(street: Street) -> None:
+    """Eight tills bring one of two boxes back at the same time: two succeed. Real threads on the real database."""
+    street.delegate(uses_per_period=1)
+    answer = street.verify(delegate_no="D1")
+    street.redeem(answer["token"])
+    start = threading.Barrier(8)
+    found: list[tuple[str, int]] = []
+
+    def till(k: int) -> None:
+        start.wait()
+        own = f"race-{k // 2}"  # each reported twice
+        body = {"request_id": own, "reason": "back", "returned": {"A10BA02": "1"}}
+        found.append((own, _reversal(street, answer["purchase_id"], **body).status_code))
+
+    threads = [threading.Thread(target=till, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = {own for own, status in found if status == 200}
+    assert len(winners) == 2
+    assert sorted(found) == sorted((own, 200 if own in winners else 409) for own, _ in found)
+    with street.context.database.reading() as session:
+        row = session.get_one(Purchase, answer["purchase_id"])
+        assert (row.state, row.uses) == ("reversed", 0)
+        assert [line.dispensed for line in session.exec(select(PurchaseLine))] == [0]
+    assert street.verify(delegate_no="D1", items=[_item("B")])["verdict"] == "approved"
 
 
 def test_nothing_handed_out_gives_back_the_use(street: Street) -> None:
@@ -278,6 +355,11 @@ def _item(code: str) -> dict[str, object]:
 
 
 def _give_back(street: Street, purchase_id: str, **body: object) -> dict[str, object]:
-    answer = street.client.post(f"/api/v1/purchases/{purchase_id}/reversals", json=body, headers=bearer(street.till))
+    answer = _reversal(street, purchase_id, **body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
+
+
+def _reversal(street: Street, purchase_id: str, **body: object) -> Response:
+    body = {"request_id": f"R{next(_reversals)}"} | body
+    return street.client.post(f"/api/v1/purchases/{purchase_id}/reversals", json=body, headers=bearer(street.till))

@@ -143,7 +143,7 @@ def test_delegations_each_have_their_own_reason(street: Street) -> None:
         "early": ("refused", "delegation_not_yet_valid"),
         "late": ("refused", "delegation_expired"),
         "pending": ("manual_review", "delegation_pending"),
-        "elsewhere": ("manual_review", "no_delegation"),
+        "elsewhere": ("manual_review", "delegation_wrong_patient"),
         "revoked": ("refused", "delegation_revoked"),
         "nobody": ("manual_review", "delegate_unknown"),
     }

@@ -8,7 +8,10 @@ const $ = (id) => document.getElementById(id);
 const SCREENS = ["welcome", "card", "items", "camera", "nocamera", "documents", "working", "verdict", "claim", "claimed", "broken"];
 const DOCUMENTS = ["id_card", "social_card", "household_register", "delegation_letter", "passport"];
 const RELATIONS = ["kin", "carer", "community_worker", "village_doctor", "care_home", "other"];
-const WHYS = ["wish", "cannot_turn", "camera", "failed"];
+const WHYS = ["declines", "cannot_turn", "camera", "not_enrolled", "other"];
+const CHANNELS = ["ordinary", "dual_channel", "national_negotiated"];
+const WISHED = ["ordinary", "chronic", "diabetes"];
+const PERIODS = [30, 90, 365];
 const CLASSES = ["ordinary", "chronic", "diabetes", "narcotic"];
 
 let language = "zh";
@@ -105,7 +108,7 @@ function addLine() {
     const label = document.createElement("label");
     const input = document.createElement(kind === "select" ? "select" : "input");
     input.name = name;
-    if (kind === "select") for (const item of CLASSES) input.append(option(item, `class_${item}`));
+    if (kind === "select") for (const item of name === "channel" ? CHANNELS : CLASSES) input.append(option(item, `${name}_${item}`));
     if (kind === "number") input.inputMode = "decimal";
     input.autocomplete = "off";
     input.maxLength = 64;
@@ -116,6 +119,7 @@ function addLine() {
   field("item_quantity", "quantity", "number");
   field("item_days", "days", "number");
   field("item_class", "class", "select");
+  field("item_channel", "channel", "select");
   $("lines").append(line);
   return line;
 }
@@ -139,6 +143,7 @@ async function refreshState() {
   if (state.cache_seconds === null) parts.push(text("copy_none"));
   else parts.push(text(state.cache_usable ? "copy_age" : "copy_old", { age: age(state.cache_seconds) }));
   if (state.waiting) parts.push(text("queued", { n: state.waiting }));
+  if (state.aside) parts.push(`⚠ ${text("aside", { n: state.aside })}`);
   $("link").textContent = parts.join(" · ");
   return state;
 }
@@ -209,7 +214,7 @@ function takeItems(event) {
     if (!of("code") && !of("quantity") && items.length) continue;
     if (!of("code") || !(quantity > 0) || !Number.isInteger(days) || days < 1 || days > 366)
       return fault("items-fault", "items_missing", line.querySelector("input"));
-    items.push({ code: of("code"), quantity: of("quantity"), days_of_supply: days, drug_class: of("class") });
+    items.push({ code: of("code"), quantity: of("quantity"), days_of_supply: days, drug_class: of("class"), channel: of("channel") });
   }
   $("items-fault").textContent = "";
   visit.items = items;
@@ -224,9 +229,10 @@ async function turns() {
   const session = visit.session;
   const closed = await camera.open(() => visit?.session === session && screen === "camera" && cameraFault("lost"));
   if (closed) return cameraFault(closed);
-  const list = challenge.turns.map((turn) => {
+  // Which turns come nobody knows before their arrow, this page included.
+  const list = Array.from({ length: challenge.total }, (_, index) => {
     const item = document.createElement("li");
-    item.append(word(`turn_${turn}`));
+    item.textContent = String(index + 1);
     return item;
   });
   $("progress").replaceChildren(...list);
@@ -241,6 +247,7 @@ async function turns() {
       return "stop";
     }
     if (answer.advice !== "no_face") lastTouch = Date.now(); // somebody stands there
+    if (answer.due) list[answer.taken + (answer.advice === "taken" ? -1 : 0)]?.replaceChildren(word(`turn_${answer.due}`));
     mark(list, answer.taken);
     advise(answer.taken === answer.total ? "taken" : answer.advice);
     if (answer.taken < answer.total) return "go";
@@ -369,16 +376,35 @@ function sendDocuments(event) {
   const kinds = ticked("kinds"), by = $("pharmacist").value.trim();
   if (!kinds.length || !by) return fault("documents-fault", "documents_missing", $("pharmacist"));
   const reason = $("why").selectedOptions[0].value;
-  verify("/api/documents", { ...purchase(), documents: { checked_by: by, kinds, reason } });
+  verify("/api/documents", { ...purchase(), documents: { checked_by: by, kinds, reason, why: reason } });
+}
+
+// Until when, how often, which drugs: what is left empty, whoever approves decides. The last day is a whole day.
+function wishes() {
+  const wished = {}, until = $("wish-until"), uses = $("wish-uses").value.trim();
+  if (until.value || until.validity.badInput) {
+    const [year, month, day] = until.value.split("-").map(Number);
+    const end = new Date(year, month - 1, day + 1);
+    if (!(end > new Date())) return fault("claim-fault", "wish_until_wrong", until);
+    wished.valid_to = end.toISOString();
+  }
+  if (uses) {
+    if (!/^[0-9]+$/.test(uses) || Number(uses) < 1 || Number(uses) > 1000) return fault("claim-fault", "wish_uses_wrong", $("wish-uses"));
+    Object.assign(wished, { uses_per_period: Number(uses), period_days: Number($("wish-period").value) });
+  }
+  const classes = ticked("wish-classes");
+  return classes.length ? { ...wished, drug_classes: classes } : wished;
 }
 
 async function sendClaim(event) {
   event.preventDefault();
   const documents = ticked("claim-kinds");
   if (!documents.length) return fault("claim-fault", "documents_missing", $("claim-name"));
+  const wished = wishes();
+  if (!wished) return;
   try {
     await call("/api/claim", { patient_no: visit.patient_no, delegate_no: visit.delegate_no, documents,
-      delegate_name: $("claim-name").value.trim(), relation: $("relation").value });
+      delegate_name: $("claim-name").value.trim(), relation: $("relation").value, ...wished });
     show("claimed");
   } catch (error) { if (error.status === 503) fault("claim-fault", "claim_offline"); else broken(error); }
 }
@@ -424,6 +450,18 @@ $("patient").addEventListener("keydown", (event) => {
   event.preventDefault();
   $("card").querySelector("[name=buyer]:checked").focus();
 });
+// So does a scanner: it must fill the next field, not send the form. The last number's Enter is the person's own.
+$("items").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !["code", "quantity"].includes(event.target.name)) return;
+  event.preventDefault();
+  const fields = [...event.target.closest(".line").querySelectorAll("input")];
+  if (event.target.value.trim()) fields[fields.indexOf(event.target) + 1].focus();
+});
+$("claim-name").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  $("relation").focus();
+});
 $("items").addEventListener("submit", takeItems);
 $("more").addEventListener("click", () => addLine().querySelector("input").focus());
 $("documents").addEventListener("submit", sendDocuments);
@@ -445,6 +483,8 @@ for (const button of document.querySelectorAll(".back")) button.addEventListener
 
 for (const kind of DOCUMENTS) { $("kinds").append(check(kind, `doc_${kind}`)); $("claim-kinds").append(check(kind, `doc_${kind}`)); }
 for (const why of WHYS) $("why").append(option(why, `why_${why}`));
+for (const days of PERIODS) $("wish-period").append(option(String(days), `period_${days}`));
+for (const kind of WISHED) $("wish-classes").append(check(kind, `class_${kind}`));
 for (const relation of RELATIONS) $("relation").append(option(relation, `rel_${relation}`));
 addLine();
 translate();

@@ -12,12 +12,9 @@ from service.vision.liveness.order import turn_of
 from service.vision.liveness.turns import Turn
 from service.vision.pack import Pack
 
-SLACK = 1.2
-"""A turn is taken only when it is that much larger than the judge asks: the judge must not disagree by a degree."""
-_FAR = 45.0
-"""Degrees of yaw from which the far half of the face is hidden."""
-_WIDEST = 0.55
-"""Width of a face over that of the picture beyond which forehead and chin leave it in a turn."""
+SLACK = 1.15
+"""A turn is taken only when it is that much larger (a face that much smaller) than the judge asks: the judge must not
+disagree by a degree."""
 _OFF_CENTRE = 0.22
 """Distance of the face's middle from the picture's, over the picture's width."""
 
@@ -41,13 +38,14 @@ class Advice(StrEnum):
     TAKEN = "taken"
 
 
-_ASK = {
+ASK = {
     Turn.CENTRE: Advice.LOOK_AHEAD,
     Turn.LEFT: Advice.TURN_LEFT,
     Turn.RIGHT: Advice.TURN_RIGHT,
     Turn.UP: Advice.LOOK_UP,
     Turn.DOWN: Advice.LOOK_DOWN,
 }
+"""What asks for a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +69,9 @@ def coach(
     if fault is not None:
         return Coaching(fault, look.pose)
     seen = _seen(look.pose, ahead, policy)
-    if abs(look.face.yaw) > _FAR:
+    if abs(look.face.yaw) > policy.farthest / SLACK:
         return Coaching(Advice.LESS, look.pose, seen)
-    return Coaching(Advice.TAKEN if seen is turn else _ASK[turn], look.pose, seen)
+    return Coaching(Advice.TAKEN if seen is turn else ASK[turn], look.pose, seen)
 
 
 def _picture_fault(frame: Frame, look: FaceLook, turn: Turn, policy: LivenessPolicy) -> Advice | None:
@@ -82,7 +80,7 @@ def _picture_fault(frame: Frame, look: FaceLook, turn: Turn, policy: LivenessPol
         return Advice.SEVERAL_FACES
     if look.width < SLACK * policy.face_width:
         return Advice.COME_CLOSER
-    if share > _WIDEST:
+    if share > policy.widest / SLACK:
         return Advice.MOVE_BACK
     if look.luminance < SLACK * policy.luminance:
         return Advice.TOO_DARK

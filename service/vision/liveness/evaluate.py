@@ -36,13 +36,15 @@ class BurstFolderInvalid(WardwatchError):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One burst with its truth. `species`: `bona_fide` or the kind of attack; `times`: seconds, one a frame."""
+    """One burst with its truth. `species`: `bona_fide` or the kind of attack; `times`: seconds, one a frame; `pauses`:
+    the challenge's rhythm, seconds, one a turn."""
 
     name: str
     species: str
     turns: tuple[Turn, ...]
     frames: tuple[Frame, ...]
     times: tuple[float, ...] | None = None
+    pauses: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def evaluate_pad(
     """Judges every attempt. Raises `BurstFolderInvalid` when there is none."""
     judged: dict[str, list[BurstJudgement]] = {}
     for attempt in attempts:
-        judgement = judge_burst(attempt.frames, attempt.turns, pack, policy, attempt.times, passive)
+        judgement = judge_burst(attempt.frames, attempt.turns, pack, policy, attempt.times, passive, attempt.pauses)
         judged.setdefault(attempt.species, []).append(judgement)
         if step is not None:
             step()
@@ -121,7 +123,8 @@ def evaluate_pad(
 
 def read_bursts(folder: Path) -> Iterator[Attempt]:
     """The bursts of `folder`/<species>/<attempt>/, whose pictures are frames in the order of their names and whose
-    burst.json says `{"turns": ["centre", ...], "times": [0.0, ...]}`; times may be left out.
+    burst.json says `{"turns": ["centre", ...], "times": [0.0, ...], "pauses": [0.0, ...]}`; times may be left out, and
+    so may pauses.
 
     Raises `BurstFolderInvalid`, and the errors of `decode` for a picture that is none.
     """
@@ -131,15 +134,20 @@ def read_bursts(folder: Path) -> Iterator[Attempt]:
         place = note.parent
         pictures = sorted(p for p in place.iterdir() if p.suffix.lower() in _PICTURES)
         frames = tuple(decode(p.read_bytes(), field=p.name) for p in pictures)
-        turns, times = _note(note, len(frames))
-        yield Attempt(f"{place.parent.name}/{place.name}", place.parent.name, turns, frames, times)
+        turns, times, pauses = _note(note, len(frames))
+        yield Attempt(f"{place.parent.name}/{place.name}", place.parent.name, turns, frames, times, pauses)
 
 
-def _note(path: Path, frames: int) -> tuple[tuple[Turn, ...], tuple[float, ...] | None]:
+_Seconds = tuple[float, ...] | None
+
+
+def _note(path: Path, frames: int) -> tuple[tuple[Turn, ...], _Seconds, _Seconds]:
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
         turns = tuple(Turn(turn) for turn in document["turns"])
-        times = None if document.get("times") is None else tuple(float(t) for t in document["times"])
+        times, pauses = (
+            None if document.get(key) is None else tuple(float(t) for t in document[key]) for key in ("times", "pauses")
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise BurstFolderInvalid(
             f"{path} does not say the turns", field="burst.json", remedy='write {"turns": ["centre", "left"]}'
@@ -150,7 +158,13 @@ def _note(path: Path, frames: int) -> tuple[tuple[Turn, ...], tuple[float, ...] 
             field="times",
             remedy="write one rising time a frame, or leave them out",
         )
-    return turns, times
+    if pauses is not None and len(pauses) != len(turns):
+        raise BurstFolderInvalid(
+            f"{path} has {len(pauses)} pauses for {len(turns)} turns",
+            field="pauses",
+            remedy="write one pause a turn, the first 0, or leave them out",
+        )
+    return turns, times, pauses
 
 
 def _result(species: str, group: list[BurstJudgement]) -> SpeciesResult:

@@ -26,6 +26,12 @@ class LivenessReason(StrEnum):
     FACE_TOO_SMALL = "face_too_small"
     TOO_DARK = "too_dark"
     TURN_MISSING = "turn_missing"
+    TURN_TOO_FAR = "turn_too_far"
+    TURN_UNTIMELY = "turn_untimely"
+    TIMES_MISSING = "times_missing"
+    FACE_TOO_NEAR = "face_too_near"
+    BACKGROUND_MOVES = "background_moves"
+    SCREEN_MARKS = "screen_marks"
     PARALLAX_UNCLEAR = "parallax_unclear"
     NO_MESH = "no_mesh"
     TURN_WRONG = "turn_wrong"
@@ -45,7 +51,8 @@ SUSPICIOUS = frozenset(
         LivenessReason.REPEATED_FRAME,
     }
 )
-"""Any of these makes a burst suspect."""
+"""Any of these makes a burst suspect. Not among them: surroundings that move and marks of a screen (a kiosk that is
+knocked, a striped shirt), and turns made too early (impatience). They ask for another burst, and accuse nobody."""
 WARNINGS = frozenset({LivenessReason.PASSIVE_WARNING})
 """These change no verdict."""
 
@@ -64,7 +71,9 @@ class BurstJudgement:
     """`reasons`: every one that applies; empty or only warnings when live. `embedding`: (d,) float32 unit, fused over
     the frames that look ahead; `None` without a face. `best_frame`: index of the best frontal frame. `poses`: one a
     frame, `None` without a face. `parallax`: measured over expected relief, 1 for a head and 0 for any print, `None`
-    when unmeasured. `similarity`: least cosine of a frame with the frontal ones. `seconds`: time the judgement took.
+    when unmeasured. `similarity`: least cosine of a frame with the frontal ones. `seconds`: time it took. `sway`: how
+    far the surroundings moved, over the picture's width; `grid`: the sharpest peak in the face's spectrum, natural
+    logarithm; both `None` when unmeasured. `passive`: a passive model's mean share of `live`, `None` without one.
     """
 
     verdict: LivenessVerdict
@@ -75,6 +84,9 @@ class BurstJudgement:
     parallax: float | None = None
     similarity: float | None = None
     seconds: float = 0.0
+    sway: float | None = None
+    grid: float | None = None
+    passive: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +122,21 @@ class LivenessPolicy:
     """Width of a second face over the first from which it is unclear who stands there."""
     luminance: float = 35.0
     """Median grey of the face."""
+    widest: float = 0.62
+    """Width of a face over the picture's beyond which a turn takes part of it out of the picture."""
+    farthest: float = 52.0
+    """Degrees of yaw beyond which the far half of the face is hidden, and nothing can be measured on it."""
+    reaction: float = 0.2
+    """Seconds that a turn takes at least after it was shown: seeing an arrow takes a person that long, without the
+    turn itself. Whoever is faster knew it before."""
+    answer: float = 15.0
+    """Seconds that a turn takes at most after it was shown. Old people turn slowly."""
+    sway: float = 0.005
+    """Movement of the surroundings, over the picture's width, from which they are held by a hand. Three pixels of 640:
+    rendered trembling kiosks reached .0019, tablets in the hand began at .0067 (docs/kiosk.md)."""
+    grid: float = 1.5
+    """Peak of the spectrum from which a screen's grid is seen. Rendered faces reached 1.38; screens had 2.2 in the
+    middle, those that hardly show their grid 1.34."""
 
 
 DEFAULT_POLICY = LivenessPolicy()

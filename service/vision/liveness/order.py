@@ -57,6 +57,32 @@ def jumps(looks: Sequence[FaceLook | None], times: Sequence[float] | None, polic
     return False
 
 
+def untimely(
+    seen: Sequence[Turn | None],
+    asked: Sequence[Turn],
+    times: Sequence[float],
+    pauses: Sequence[float],
+    policy: LivenessPolicy,
+) -> bool:
+    """Whether a turn was made before it was shown, or long after. `times`: seconds, one a frame; `pauses`: seconds, one
+    a turn, from a turn that was made to the next that is shown. Turns that are missing are not judged here."""
+    made = _beginnings(seen, asked)
+    for turn in range(1, len(made)):
+        after = times[made[turn]] - times[made[turn - 1]] - pauses[turn]
+        if not policy.reaction <= after <= policy.answer:
+            return True
+    return False
+
+
+def _beginnings(seen: Sequence[Turn | None], asked: Sequence[Turn]) -> list[int]:
+    """The frame in which each of the turns `asked` is first seen, in order, as far as they are found."""
+    made: list[int] = []
+    for index, turn in enumerate(seen):
+        if len(made) < len(asked) and turn is asked[len(made)]:
+            made.append(index)
+    return made
+
+
 def _turns(seen: Sequence[Turn | None]) -> list[Turn]:
     """Without looking ahead, without repetitions."""
     turns: list[Turn] = []

@@ -6,6 +6,7 @@ part of the default pack: an operator who has one names its folder.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class PassiveNote(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     file: str = Field(pattern=r"^[\w.-]+\.onnx$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of the file: another file is not opened.")
     side: int = Field(ge=32, le=512, description="Pixels of the square input, batch x 3 x side x side.")
     context: float = Field(ge=1.0, le=6.0, description="Side of the square cut out, over the face's longer side.")
     colours: Literal["bgr", "rgb"]
@@ -64,19 +66,28 @@ class PassiveModel:
         shares = np.exp(values - values.max())
         return float(shares[self.note.live] / shares.sum())
 
-    def warns(self, frames: Sequence[Frame], looks: Sequence[FaceLook | None]) -> bool:
-        """Whether the faces of a burst, taken together, look like a picture of a face."""
+    def share(self, frames: Sequence[Frame], looks: Sequence[FaceLook | None]) -> float | None:
+        """The mean share of `live` over the faces of a burst, 0..1; `None` without any. Below the note's threshold they
+        look, taken together, like pictures of a face."""
         shares = [self.live(f, look) for f, look in zip(frames, looks, strict=True) if look is not None]
-        return bool(shares) and float(np.mean(shares)) < self.note.threshold
+        return float(np.mean(shares)) if shares else None
 
 
 def open_passive(folder: Path, options: RuntimeOptions | None = None) -> PassiveModel:
-    """The model in `folder`: an ONNX file and its `passive.json`. Raises `PackUnusable`."""
+    """The model in `folder`: an ONNX file and its `passive.json`, whose sha256 the file must have. Raises
+    `PackUnusable`."""
     try:
         note = PassiveNote.model_validate(json.loads((folder / NOTE).read_text(encoding="utf-8")))
     except (OSError, ValueError, ValidationError):
         raise PackUnusable(
             f"{folder / NOTE} does not say how the model wants its faces", field="passive", remedy="see docs/kiosk.md"
         ) from None
-    session = open_session(folder / note.file, options or RuntimeOptions(), ModelTimer())
+    path = folder / note.file
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != note.sha256:
+        raise PackUnusable(
+            f"{path} is not the file that {NOTE} speaks of",
+            field="passive",
+            remedy="fetch the file again, or take the folder out of the settings: the feature is then off",
+        )
+    session = open_session(path, options or RuntimeOptions(), ModelTimer())
     return PassiveModel(session, session.input_names[0], note)

@@ -20,6 +20,8 @@ class Turn(StrEnum):
 
 ASKED = (Turn.LEFT, Turn.RIGHT, Turn.UP, Turn.DOWN)
 DEFAULT_COUNT = 5
+SHORTEST_PAUSE = 0.3
+"""Seconds: shorter, and a customer does not notice that the kiosk waits."""
 
 
 def turns_for(nonce: str, count: int = DEFAULT_COUNT) -> tuple[Turn, ...]:
@@ -38,11 +40,21 @@ def turns_for(nonce: str, count: int = DEFAULT_COUNT) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _draws(nonce: str) -> Iterator[int]:
+def pauses_for(nonce: str, count: int = DEFAULT_COUNT) -> tuple[float, ...]:
+    """Seconds, one a turn, that pass between a turn that was made and the moment when the next one is shown; the first
+    is 0. From the nonce like the turns: a film has the right turns at the wrong times.
+
+    Twelve steps of a tenth of a second from `SHORTEST_PAUSE` on; four of them leave 20,736 rhythms.
+    """
+    draw = _draws(nonce, "pauses")
+    return (0.0, *(round(SHORTEST_PAUSE + _below(12, draw) / 10, 1) for _ in range(count - 1)))
+
+
+def _draws(nonce: str, purpose: str = "turns") -> Iterator[int]:
     """Bytes 0..255 without end."""
     block = 0
     while True:
-        yield from hashlib.sha256(f"wardwatch-turns\0{block}\0{nonce}".encode()).digest()
+        yield from hashlib.sha256(f"wardwatch-{purpose}\0{block}\0{nonce}".encode()).digest()
         block += 1
 
 

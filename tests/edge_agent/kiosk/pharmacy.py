@@ -17,7 +17,7 @@ from typing import Any
 
 from service.contracts import REASON_TEXTS, PurchaseMeta, ReasonCode
 from service.vision import Pack, decode
-from service.vision.liveness import LivenessVerdict, judge_burst, turns_for
+from service.vision.liveness import BurstJudgement, LivenessVerdict, judge_burst, pauses_for, turns_for
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SALT = "00ff"
@@ -63,6 +63,9 @@ class Pharmacy:
     review: dict[str, Any] | None = None
     asked: list[tuple[str, Any]] = field(default_factory=list)
     images: list[list[bytes]] = field(default_factory=list)
+    judged: list[BurstJudgement] = field(default_factory=list)
+    fails_at: frozenset[str] = frozenset()
+    """Numbers of the purchases at which the server fails."""
     url: str = ""
 
     def told(self, path: str) -> list[Any]:
@@ -85,7 +88,9 @@ class Pharmacy:
         if meta.method.value == "face":
             assert self.pack is not None
             frames = [decode(image) for image in images]
-            judged = judge_burst(frames, turns_for(meta.nonce or ""), self.pack, frame_times=meta.frame_times)
+            turns, pauses = turns_for(meta.nonce or ""), pauses_for(meta.nonce or "")
+            judged = judge_burst(frames, turns, self.pack, frame_times=meta.frame_times, pauses=pauses)
+            self.judged.append(judged)
             live = judged.verdict is LivenessVerdict.LIVE
             verdict = "approved" if live else "manual_review"
             codes = [ReasonCode.LIVENESS_PASSED, ReasonCode.DELEGATION_VALID] if live else [ReasonCode.LIVENESS_FAILED]
@@ -142,6 +147,8 @@ def serving(pharmacy: Pharmacy) -> Iterator[Pharmacy]:
             if self.path == "/api/v1/purchase-verifications":
                 return self._answer(200, pharmacy.verdict(PurchaseMeta.model_validate(meta), images))
             if self.path == "/api/v1/purchase-reconciliations":
+                if meta["request_id"] in pharmacy.fails_at:
+                    return self._answer(500, {})
                 told = {"purchase_id": "p", "request_id": meta["request_id"], "reasons": []}
                 return self._answer(200, told | {"verdict": "approved", "right": pharmacy.right})
             if self.path == "/api/v1/delegation-claims":

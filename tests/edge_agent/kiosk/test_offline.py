@@ -21,10 +21,10 @@ from service.contracts import (
     Verdict,
 )
 from service.vision import Pack
-from service.vision.liveness import LivenessVerdict, Turn
+from service.vision.liveness import LivenessVerdict
 from tests.edge_agent.kiosk.conftest import Page
 from tests.edge_agent.kiosk.pharmacy import NOW, Pharmacy, register
-from tests.edge_agent.kiosk.test_page import PURCHASE, burst
+from tests.edge_agent.kiosk.test_page import PURCHASE, burst, drawn
 
 LATER = NOW + timedelta(hours=1)
 R = ReasonCode
@@ -61,6 +61,7 @@ def item(**changes: object) -> tuple[PurchaseItem, ...]:
         ({"patient_no": "P9", "buyer": BuyerRole.PATIENT}, Verdict.MANUAL_REVIEW, R.RECORD_CHECK),
         ({"items": item(drug_class="narcotic")}, Verdict.MANUAL_REVIEW, R.DRUG_EXCLUDED),
         ({"items": item(days_of_supply=85)}, Verdict.MANUAL_REVIEW, R.SUPPLY_TOO_LONG),
+        ({"items": item(days_of_supply=50) * 2}, Verdict.MANUAL_REVIEW, R.SUPPLY_TOO_LONG),
         ({"liveness": LivenessVerdict.SUSPECT}, Verdict.MANUAL_REVIEW, R.LIVENESS_FAILED),
         ({"liveness": LivenessVerdict.INCONCLUSIVE}, Verdict.MANUAL_REVIEW, R.LIVENESS_RETRY),
         ({"at": NOW + timedelta(hours=24)}, Verdict.MANUAL_REVIEW, R.CACHE_TOO_OLD),
@@ -80,6 +81,7 @@ def test_what_the_copy_allows(changes: dict[str, object], verdict: Verdict, reas
         ({"valid_to": "2026-03-02T09:00:00Z"}, R.DELEGATION_EXPIRED),
         ({"drug_classes": ["diabetes"]}, R.DRUG_NOT_COVERED),
         ({"uses_left": 0}, R.DELEGATION_EXHAUSTED),
+        ({"max_quantity": "0.5"}, R.DELEGATION_OVER_QUANTITY),
     ],
 )
 def test_a_delegation_that_does_not_cover_the_purchase(delegation: dict[str, object], reason: ReasonCode) -> None:
@@ -116,8 +118,8 @@ def test_nothing_about_anybody_lies_readable_on_the_disk(tmp_path: Path) -> None
     for secret in (b"PATIENT-SEVENTEEN", b"DELEGATE-THREE", b"a face", b"A10BA02"):
         assert secret not in raw
     assert ((tmp_path / "k" / "kiosk.key").stat().st_mode & 0o777) == 0o600
-    again = store.next_waiting()
-    assert again is not None
+    (request_id,) = store.waiting()
+    again = store.queued(request_id)
     assert again.purchase == waiting()
     assert again.images == (b"\xff\xd8 a face",)
     store.close()
@@ -154,8 +156,7 @@ def test_a_purchase_while_the_server_is_away_is_provisional_and_told_later(
     session = page.begin()
     challenge = page.post("/api/challenge", session=session).json()
     assert challenge["offline"]
-    turns = tuple(Turn(turn) for turn in challenge["turns"])
-    assert burst(real_pack, page, session, turns) == ["taken"] * 5
+    assert burst(real_pack, page, session, drawn(page)) == ["taken"] * 5
     verdict = page.post("/api/verify", PURCHASE, session).json()
     assert verdict["verdict"] == "provisional"
     assert verdict["token"] is None

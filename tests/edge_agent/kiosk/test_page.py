@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import cv2
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from service.simulator.heads import HeadCamera, Motion, pose_of
 from service.simulator.surfaces import Pixels
 from service.vision import Pack
-from service.vision.liveness import Turn, turns_for
+from service.vision.liveness import Turn, pauses_for, turns_for
 from tests.edge_agent.kiosk.conftest import Page
 from tests.edge_agent.kiosk.pharmacy import Pharmacy
 from tests.rendered import library
@@ -28,14 +29,28 @@ def jpeg(pixels: Pixels) -> bytes:
     return bytes(cv2.imencode(".jpg", pixels)[1])
 
 
+def drawn(page: Page) -> tuple[Turn, ...]:
+    """What the agent knows and the page does not."""
+    visit = page.kiosk.desk._visit
+    assert visit is not None
+    return visit.turns
+
+
 def burst(pack: Pack, page: Page, session: str, turns: tuple[Turn, ...]) -> list[str]:
-    """Advice for a frame a turn, at the pace of a head."""
+    """Somebody who turns when the arrow comes, until each turn is taken: the last advice of each."""
     camera, head = HeadCamera(3), library(pack).head("f35")
-    advice = []
+    shot, advice, before = b"", [], 0
     for turn in turns:
-        shot = jpeg(camera.shot(head, pose_of(turn, Motion())))
-        time.sleep(0.2)
-        advice.append(str(page.post("/api/frame", shot, session).json()["advice"]))
+        made = jpeg(camera.shot(head, pose_of(turn, Motion())))
+        for _ in range(40):
+            answer = page.post("/api/frame", shot or made, session).json()
+            if answer.get("due") == turn.value:
+                shot = made
+            if answer["taken"] > before:
+                break
+            time.sleep(0.1)
+        before += 1
+        advice.append(str(answer["advice"]))
     return advice
 
 
@@ -98,8 +113,8 @@ def test_a_genuine_turn_is_verified_by_the_server(page: Page, pharmacy: Pharmacy
     session = page.begin()
     challenge = page.post("/api/challenge", session=session).json()
     turns = turns_for(pharmacy.nonce)
-    assert challenge["turns"] == [turn.value for turn in turns]
-    assert not challenge["offline"]
+    assert drawn(page) == turns
+    assert challenge == {"total": 5, "seconds": 120, "offline": False}
     early = page.post("/api/verify", PURCHASE, session)
     assert early.status_code == 422
     assert burst(real_pack, page, session, turns) == ["taken"] * 5
@@ -110,7 +125,10 @@ def test_a_genuine_turn_is_verified_by_the_server(page: Page, pharmacy: Pharmacy
     (told,) = pharmacy.told("/api/v1/purchase-verifications")
     assert told["nonce"] == pharmacy.nonce
     assert told["challenge_id"] == "c1"
+    assert told["paced"]
     assert told["frame_times"][0] == 0.0
+    waits = [after - before for before, after in pairwise(told["frame_times"])]
+    assert all(wait >= pause + 0.2 for wait, pause in zip(waits, pauses_for(pharmacy.nonce)[1:], strict=True))
     assert len(pharmacy.images[0]) == 5
 
 
@@ -130,6 +148,56 @@ def test_another_turn_ends_the_challenge(page: Page, pharmacy: Pharmacy, real_pa
     assert page.post("/api/frame", ahead, session).status_code == 422
     page.post("/api/challenge", session=session)
     assert page.post("/api/frame", ahead, session).json()["taken"] == 1
+
+
+def test_a_turn_before_its_arrow_is_no_answer(page: Page, pharmacy: Pharmacy, real_pack: Pack) -> None:
+    """The agent shows the next arrow only after the drawn pause; who turns before it has seen it elsewhere."""
+    turns = turns_for(pharmacy.nonce)
+    session = page.begin()
+    page.post("/api/challenge", session=session)
+    visit = page.kiosk.desk._visit
+    assert visit is not None
+    camera, head = HeadCamera(3), library(real_pack).head("f35")
+    ahead, early = (jpeg(camera.shot(head, pose_of(turn, Motion()))) for turn in turns[:2])
+    first = page.post("/api/frame", ahead, session).json()
+    assert (first["taken"], first["due"]) == (1, "centre")
+    visit.cue_at += 60  # a pause that outlasts this machine's other work
+    waits = page.post("/api/frame", ahead, session).json()
+    assert waits == {"advice": "hold", "taken": 1, "total": 5, "due": None}
+    assert page.post("/api/frame", early, session).json()["taken"] == 1
+    assert page.post("/api/frame", early, session).json()["type"] == "kiosk-wrong-turn"
+
+
+def test_the_frame_that_brings_the_arrow_does_not_answer_it(page: Page, pharmacy: Pharmacy, real_pack: Pack) -> None:
+    turns = turns_for(pharmacy.nonce)
+    session = page.begin()
+    page.post("/api/challenge", session=session)
+    camera, head = HeadCamera(3), library(real_pack).head("f35")
+    ahead, second = (jpeg(camera.shot(head, pose_of(turn, Motion()))) for turn in turns[:2])
+    page.post("/api/frame", ahead, session)
+    time.sleep(pauses_for(pharmacy.nonce)[1])
+    arrow = page.post("/api/frame", second, session).json()
+    assert (arrow["taken"], arrow["due"]) == (1, turns[1].value)
+    assert (
+        arrow["advice"]
+        == {"left": "turn_left", "right": "turn_right", "up": "look_up", "down": "look_down"}[turns[1].value]
+    )
+    time.sleep(0.25)
+    assert page.post("/api/frame", second, session).json()["taken"] == 2
+
+
+def test_one_burst_buys_once(page: Page, pharmacy: Pharmacy, real_pack: Pack) -> None:
+    """A page that is loaded twice, or a button pressed twice, has the same answer; other goods need other turns."""
+    page.kiosk.courier.errand()
+    session = page.begin()
+    page.post("/api/challenge", session=session)
+    burst(real_pack, page, session, turns_for(pharmacy.nonce))
+    pharmacy.away = True
+    first = page.post("/api/verify", PURCHASE, session).json()
+    assert first["verdict"] == "provisional"
+    assert page.post("/api/verify", PURCHASE, session).json() == first
+    assert page.post("/api/verify", PURCHASE | {"patient_no": "P9"}, session).status_code == 422
+    assert page.client.get("/api/state").json()["waiting"] == 1
 
 
 def test_a_wiped_visit_is_gone(page: Page, pharmacy: Pharmacy, real_pack: Pack) -> None:
@@ -161,5 +229,9 @@ def test_a_delegation_is_registered_for_review(page: Page, pharmacy: Pharmacy) -
     assert page.post("/api/claim", claim, session).json()["status"] == "pending_review"
     (told,) = pharmacy.told("/api/v1/delegation-claims")
     assert told["kiosk"] == "k1"
+    wish = {"valid_to": "2027-03-01T16:00:00Z", "uses_per_period": 3, "period_days": 365, "drug_classes": ["diabetes"]}
+    assert page.post("/api/claim", claim | wish, session).status_code == 200
+    assert {name: pharmacy.told("/api/v1/delegation-claims")[1][name] for name in wish} == wish
+    assert page.post("/api/claim", claim | {"uses_per_period": 0}, session).json()["field"] == "uses_per_period"
     pharmacy.away = True
     assert page.post("/api/claim", claim, session).status_code == 503

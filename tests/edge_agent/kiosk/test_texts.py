@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from edge_agent.kiosk.forms import ClaimForm
 from edge_agent.kiosk.readers import READERS
 from edge_agent.kiosk.settings import KioskSettings
+from service.contracts import Channel, DelegationClaim
+from service.contracts.purchases import DocumentWhy
 from service.vision.liveness import Advice, Turn
 
 ROOT = Path(__file__).parents[3]
@@ -35,6 +39,8 @@ def test_every_text_is_there_in_both_languages(key: str) -> None:
 def test_every_key_that_the_page_names_has_a_text() -> None:
     page = (PAGE / "index.html").read_text(encoding="utf-8") + (PAGE / "kiosk.js").read_text(encoding="utf-8")
     named = set(re.findall(r'data-text="(\w+)"', page)) | set(re.findall(r'(?<![\w.])text\("(\w+)"', page))
+    named |= {"advice_hold"} | {f"channel_{channel.value}" for channel in Channel}
+    named |= {f"why_{why}" for why in get_args(DocumentWhy)}
     named |= {f"advice_{advice.value}" for advice in Advice} | {f"turn_{turn.value}" for turn in Turn}
     named |= {
         f"camera_{fault}{part}"
@@ -48,6 +54,12 @@ def test_every_key_that_the_page_names_has_a_text() -> None:
     }
     assert len(named) > 80
     assert named - set(KEYS) == set()
+
+
+def test_the_page_offers_every_wish_of_a_claim() -> None:
+    assert set(ClaimForm.model_fields) == set(DelegationClaim.model_fields) - {"request_id", "kiosk"}
+    page = (PAGE / "kiosk.js").read_text(encoding="utf-8")
+    assert [name for name in ClaimForm.model_fields if name not in page] == []
 
 
 def test_nothing_comes_from_elsewhere() -> None:
