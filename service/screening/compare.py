@@ -78,7 +78,7 @@ def _facts(context: Context, facility_id: str, law: Rule) -> list[SubjectFacts]:
         place = place_of(facility, session, upto)
         if law.facts is AdmissionFacts:
             return list(gather_facts(session, place, upto, twins=same_faces(context, session, facility_id)))
-        found = gather_places(session, place, periods_upto(place, upto))
+        found = gather_places(context, session, place, periods_upto(place, upto))
         return [facts for facts in found if isinstance(facts, law.facts)]
 
 

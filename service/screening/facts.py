@@ -210,7 +210,16 @@ class AdmissionFacts:
     template_changes: tuple[TemplateChange, ...] = ()
     twins: tuple[Twin, ...] = ()
     sighted_at: tuple[datetime, ...] = ()
-    """When the patient's face was recognised, or the patient was found, during the stay."""
+    """When the patient was shown present at a check, or was found, during the stay."""
+    seen_between: tuple[datetime, ...] = ()
+    """When cameras recognised the patient's face at whatever time. Loaded for stays of which somebody found nobody."""
+    seen_days: frozenset[date] = frozenset()
+    """The local days of `signs`."""
+
+    @property
+    def signs(self) -> tuple[datetime, ...]:
+        """Every instant that speaks for the patient, at checks or between them, in order of time."""
+        return tuple(sorted({*self.sighted_at, *self.seen_between}))
 
     @property
     def subject(self) -> Subject:

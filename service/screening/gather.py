@@ -21,6 +21,7 @@ from service.occupancy import (
     covered,
     debounce,
     empty,
+    hide_paused,
     local_day,
     looks_of,
     nights_between,
@@ -102,6 +103,8 @@ def _facts(
             )
         ),
     )
+    if any(look.result is LookResult.NOT_FOUND for look in looks) or any(check.state in ACCUSING for check in checks):
+        facts = _with_signs(session, place, stay, facts)
     confirmed = facts.in_state(PresenceState.ABSENT_CONFIRMED)
     if not confirmed or stay.reference_since is None:
         return facts
@@ -109,6 +112,17 @@ def _facts(
 
 
 SHOWN = (PresenceState.PRESENT_VERIFIED, PresenceState.PRESENT_ALTERNATIVE)
+
+
+def _with_signs(session: Session, place: Place, stay: Stay, facts: AdmissionFacts) -> AdmissionFacts:
+    """The facts with every time at which a camera recognised the patient: between two checks it speaks for the patient
+    as much as at one."""
+    if facts.until <= stay.admitted_at:
+        return facts
+    whole = Interval(stay.admitted_at, facts.until)
+    faces = sightings_of(session, place.facility.id, [stay.patient_id], [whole])
+    facts = replace(facts, seen_between=tuple(sorted({face.at for face in faces})))
+    return replace(facts, seen_days=frozenset(local_day(when, place.zone) for when in facts.signs))
 
 
 def _accusing_readings(checks: Iterable[CheckRecord]) -> list[str]:
@@ -140,7 +154,9 @@ def _with_timeline(session: Session, place: Place, stay: Stay, facts: AdmissionF
         late = late_readings(session, place.facility.id, placement.bed_id, margin)
         held += (
             untrusted(reading) if reading.reading_id in late else reading
-            for reading in readings(session, place.facility.id, [placement.bed_id], [margin])
+            for reading in hide_paused(
+                session, place.facility.id, readings(session, place.facility.id, [placement.bed_id], [margin])
+            )
         )
     seen = sightings_of(session, place.facility.id, [stay.patient_id], [whole])
     beds = {

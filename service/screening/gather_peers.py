@@ -41,6 +41,7 @@ def gather_peers(
     counted = Interval(period.span.start, period.until)
     if counted.start < counted.end:
         yield from _excuses(session, place, period, counted, stays)
+        yield from _late_leaves(session, place, period, counted, stays)
         yield from _exemptions(session, place, period, stays)
         yield from _blindness(session, place, period, counted)
     yield from _people(session, place, period)
@@ -86,6 +87,31 @@ def _near_checks(
     return found
 
 
+def _late_leaves(
+    session: Session, place: Place, period: Period, counted: Interval, stays: Sequence[AdmissionRecord]
+) -> Iterator[PeerFacts]:
+    """Of the leaves that began in the time, by ward: how many were signed after they had begun."""
+    wards = {bed.id: bed.ward_id for bed in beds_of_facility(session, place.facility.id)}
+    given: dict[str, list[bool]] = defaultdict(list)
+    for stay in stays:
+        for leave in stay.leaves:
+            ward_id = wards.get(stay.bed_at(leave.interval.start) or "")
+            if ward_id is not None and counted.contains(leave.interval.start):
+                given[ward_id].append(leave.signed_at > leave.interval.start)
+    shares = {ward_id: Share(sum(late), len(late)) for ward_id, late in given.items()}
+    for ward in wards_of_facility(session, place.facility.id):
+        if ward.id in shares and shares[ward.id].hits:
+            yield PeerFacts(
+                subject=Subject(SubjectKind.WARD, ward.id, ward.code, ward_id=ward.id),
+                period=period.name,
+                measure="late_leaves",
+                own=shares[ward.id],
+                peers=tuple(share for other, share in sorted(shares.items()) if other != ward.id),
+                until=period.until,
+                policy_version=place.policy.version,
+            )
+
+
 def _exemptions(
     session: Session, place: Place, period: Period, stays: Sequence[AdmissionRecord]
 ) -> Iterator[PeerFacts]:
@@ -124,7 +150,11 @@ def _blindness(session: Session, place: Place, period: Period, counted: Interval
     late = late_blind_checks(session, place.facility.id, counted)
     rows = [
         replace(
-            row, checks=row.checks - late.get(row.bed_id, 0), blind_checks=row.blind_checks - late.get(row.bed_id, 0)
+            row,
+            # A check that a logged privacy pause hid is none of the bed's; neither are those hours of the night.
+            checks=max(0, row.checks - row.paused_checks - late.get(row.bed_id, 0)),
+            blind_checks=max(0, row.blind_checks - late.get(row.bed_id, 0)),
+            night_seconds=row.night_seconds - row.paused_night_seconds,
         )
         for row in unobserved_share(session, place.facility.id, counted)
     ]
@@ -148,13 +178,15 @@ def _blindness(session: Session, place: Place, period: Period, counted: Interval
             by_camera[camera_id].append(row)
     for measure in ("blind_checks", "blind_nights"):
         of_beds = {bed_id: _blind(measure, [row]) for bed_id, row in by_bed.items()}
-        yield from _compared(names, of_beds, measure, place, period)
+        pauses = {bed_id: row.pauses for bed_id, row in by_bed.items()}
+        yield from _compared(names, of_beds, measure, place, period, pauses)
         # A camera is as blind as the beds it alone should see: counted once a check, not once a bed.
         of_cameras = {key: _least_blind(measure, own) for key, own in by_camera.items() if key in cameras}
         of_names = {
             key: Subject(SubjectKind.CAMERA, key, cameras[key].code, ward_id=cameras[key].ward_id) for key in of_cameras
         }
-        yield from _compared(of_names, of_cameras, measure, place, period)
+        drawn = {key: max(row.pauses for row in by_camera[key]) for key in of_cameras}
+        yield from _compared(of_names, of_cameras, measure, place, period, drawn)
 
 
 def _blind(measure: str, rows: Sequence[BlindShare]) -> Share:
@@ -169,7 +201,12 @@ def _least_blind(measure: str, rows: Sequence[BlindShare]) -> Share:
 
 
 def _compared(
-    names: Mapping[str, Subject], shares: Mapping[str, Share], measure: str, place: Place, period: Period
+    names: Mapping[str, Subject],
+    shares: Mapping[str, Share],
+    measure: str,
+    place: Place,
+    period: Period,
+    pauses: Mapping[str, int],
 ) -> Iterator[PeerFacts]:
     for key, own in sorted(shares.items()):
         if own.hits:
@@ -180,7 +217,9 @@ def _compared(
                 own=own,
                 peers=tuple(share for other, share in sorted(shares.items()) if other != key),
                 until=period.until,
+                paused=pauses[key],
                 subjects_tested=len(shares),
+                counter_evidence=Remarks({"privacy_pauses": pauses[key]}),
                 policy_version=place.policy.version,
             )
 

@@ -30,6 +30,7 @@ from service.pharmacy import (
     sales_of,
     site_of,
     stay_at,
+    without_face,
 )
 from service.screening.periods import Period
 from service.screening.pharmacy_facts import (
@@ -37,14 +38,14 @@ from service.screening.pharmacy_facts import (
     PatientPurchases,
     PharmacyMonth,
     PurchaseRecord,
-    Share,
     StockRecord,
 )
-from service.screening.rules.pharmacy_places import share_closed
+from service.screening.rules.pharmacy_places import ClosedParameters, share_closed, share_edges, share_without_face
 from service.screening.subject_facts import SubjectFacts
 from service.screening.subjects import Subject, SubjectKind
 
 _BEFORE = timedelta(days=30)
+EDGE_MINUTES = ClosedParameters().edge_minutes
 
 Bought = tuple[Purchase, tuple[PurchaseLine, ...]]
 Hours = dict[int, tuple[tuple[str, str], ...]]
@@ -133,21 +134,25 @@ def _pharmacy(
     for bought in around:
         if bought[0].facility_id != facility.id and _in_month(bought[0], place, period):
             others[bought[0].facility_id].append(bought)
-    closed, documents = [], []
+    closed, edges, documents = [], [], []
     for facility_id, items in sorted(others.items()):
         peer = facility_by_id(session, facility_id)
         peer_site = site_of(session, peer)
         if peer_site.pharmacy_type != site.pharmacy_type:
             continue
         records = [_record_in(item, ZoneInfo(peer.timezone)) for item in items]
-        closed.append(share_closed(records, _hours(peer_site.opening_hours)))
-        documents.append(Share(sum(record.by_documents for record in records), len(records)))
+        hours = _hours(peer_site.opening_hours)
+        if hours:
+            closed.append(share_closed(records, hours))
+            edges.append(share_edges(records, hours, EDGE_MINUTES))
+        documents.append(share_without_face(records))
     return PharmacyMonth(
         subject=Subject(SubjectKind.PHARMACY, facility.id, facility.code),
         period=period.name,
         purchases=tuple(_record(item, place) for item in here),
         opening_hours=_hours(site.opening_hours),
         closed_peers=tuple(closed),
+        edge_peers=tuple(edges),
         document_peers=tuple(documents),
         stock=stock,
         until=period.until,
@@ -159,10 +164,15 @@ def _stock(session: Session, facility: Facility, period: Period) -> tuple[StockR
     found = balances(movements_of(session, facility.id, period.span), sales_of(session, facility.id, period.span))
     return tuple(
         StockRecord(
-            item.code, item.difference or item.opening * 0, item.oversold_by, item.oversold_at, item.evidence_ids
+            item.code,
+            item.difference or item.opening * 0,
+            item.oversold_by,
+            item.oversold_at,
+            item.evidence_ids,
+            item.unbooked,
         )
         for item in found
-        if not item.closes
+        if not item.closes or item.unbooked
     )
 
 
@@ -187,6 +197,8 @@ def _record_in(bought: Bought, zone: ZoneInfo, *, in_hospital: bool = False, her
         right=bool(row.facts.get("provisional_right", True)),
         in_hospital=in_hospital,
         here=here,
+        verdict=row.verdict,
+        without_face=without_face(row),
     )
 
 

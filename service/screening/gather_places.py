@@ -11,11 +11,15 @@ from itertools import pairwise
 from sqlmodel import Session
 
 from service.admissions import AdmissionRecord, active_admissions
+from service.enrolment import expired_references, reference_since, staff_among_patients
 from service.facilities import Bed, Camera, Ward, beds_of_facility, cameras_of_facility, wards_of_facility
 from service.kit.intervals import Interval
 from service.occupancy import BedCheck, Place, bed_checks, local_day, windows_between
+from service.platform.context import Context
+from service.screening.gather_curtains import CurtainsOfCameras
 from service.screening.gather_peers import gather_peers
 from service.screening.gather_pharmacy import gather_purchases
+from service.screening.gather_repeats import gather_repeats
 from service.screening.periods import Period, periods_upto
 from service.screening.place_facts import (
     BedCheckRecord,
@@ -34,6 +38,9 @@ from service.screening.subjects import Subject, SubjectKind
 from service.sightings import (
     Snapshot,
     clock_faults,
+    commanded_changes,
+    doubtful_audits,
+    edge_audits,
     late_frames,
     signature_faults,
     view_events,
@@ -44,17 +51,21 @@ __all__ = ["Period", "gather_places", "periods_upto"]
 _GONE_FOR = timedelta(days=31)
 
 
-def gather_places(session: Session, place: Place, periods: Sequence[Period]) -> Iterator[SubjectFacts]:
-    """The facts of everything in the facility that is no admission, for each of `periods`."""
+def gather_places(
+    context: Context, session: Session, place: Place, periods: Sequence[Period], *, again: bool = False
+) -> Iterator[SubjectFacts]:
+    """The facts of everything in the facility that is no admission, for each of `periods`. `again`: faces that repeat
+    are compared anew, although that was done since the last midnight."""
     house = House.load(session, place)
     for period in periods:
         reach = Interval(period.span.start - _GONE_FOR, period.span.end)
         stays = active_admissions(session, place.facility.id, reach)
-        yield from beds(session, house, period, stays)
+        yield from beds(context, session, house, period, stays)
         yield from cameras(session, house, period)
         yield census(house, period, stays)
         yield from gather_peers(session, place, period, stays)
         yield from gather_purchases(session, place, period)
+        yield from gather_repeats(context, session, place, period, stays, again=again)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,9 @@ class House:
         return Subject(SubjectKind.BED, bed_id, label, bed_id=bed_id, ward_id=bed.ward_id)
 
 
-def beds(session: Session, house: House, period: Period, stays: Sequence[AdmissionRecord]) -> Iterator[BedFacts]:
+def beds(
+    context: Context, session: Session, house: House, period: Period, stays: Sequence[AdmissionRecord]
+) -> Iterator[BedFacts]:
     """Beds of which something is to be said: seen by a bed check, or held by two stays at once."""
     facility_id = house.place.facility.id
     by_bed: dict[str, list[BedCheck]] = defaultdict(list)
@@ -92,11 +105,13 @@ def beds(session: Session, house: House, period: Period, stays: Sequence[Admissi
         by_bed[row.bed_id].append(row)
     tenancies = _tenancies(stays, period)
     departed = tuple(_departed(stays, period))
-    patients = frozenset(stay.patient_id for stay in stays)
+    here = {stay.patient_id for stay in stays if stay.stay.overlap(period.span) is not None}
+    staff = staff_among_patients(context, session, facility_id, here)
+    unproven = _without_reference(session, house, stays, by_bed)
     doubled = {bed_id for bed_id, held in tenancies.items() if _overlapping(held)}
     for bed_id in sorted((by_bed.keys() | doubled) & house.beds.keys()):
         rows = by_bed.get(bed_id, [])
-        own = tuple(_bed_check(row, house) for row in rows)
+        own = tuple(_bed_check(row, house, row.id in unproven) for row in rows)
         yield BedFacts(
             subject=house.bed_subject(bed_id),
             period=period.name,
@@ -104,7 +119,7 @@ def beds(session: Session, house: House, period: Period, stays: Sequence[Admissi
             checks=own,
             tenancies=tuple(tenancies.get(bed_id, ())),
             departed=departed,
-            admitted_staff=patients,
+            admitted_staff=staff,
             self_pay_known=house.place.policy.self_pay_known,
             until=period.until,
             counter_evidence=Remarks(
@@ -118,7 +133,7 @@ def beds(session: Session, house: House, period: Period, stays: Sequence[Admissi
         )
 
 
-def _bed_check(row: BedCheck, house: House) -> BedCheckRecord:
+def _bed_check(row: BedCheck, house: House, no_reference: bool) -> BedCheckRecord:
     return BedCheckRecord(
         check_id=row.id,
         due_at=row.due_at,
@@ -129,7 +144,30 @@ def _bed_check(row: BedCheck, house: House) -> BedCheckRecord:
         reading_ids=tuple(str(item) for item in row.reading_ids),
         by_person=bool(row.details.get("seen_by_person") or row.details.get("staff")),
         carer=bool(row.details.get("carer")),
+        no_reference=no_reference,
     )
+
+
+def _without_reference(
+    session: Session, house: House, stays: Iterable[AdmissionRecord], by_bed: Mapping[str, Sequence[BedCheck]]
+) -> frozenset[str]:
+    """Checks with staff in the bed of a patient of whom no proven reference was in force then, by id."""
+    rows = [row for own in by_bed.values() for row in own if row.outcome == "staff_in_bed"]
+    if not rows:
+        return frozenset()
+    held: dict[str, list[tuple[Interval, str]]] = defaultdict(list)
+    for stay in stays:
+        for bed_id, span in stay.assignments:
+            held[bed_id].append((span, stay.patient_id))
+    whose = {row.id: {who for span, who in held[row.bed_id] if span.contains(row.due_at)} for row in rows}
+    patients = set().union(*whose.values())
+    since = reference_since(session, house.place.facility.id, patients)
+    before = expired_references(session, house.place.facility.id, patients)
+
+    def proven(who: str, at: datetime) -> bool:
+        return (who in since and since[who] <= at) or any(span.contains(at) for span in before.get(who, ()))
+
+    return frozenset(row.id for row in rows if not all(proven(who, row.due_at) for who in whose[row.id]))
 
 
 def _tenancies(stays: Iterable[AdmissionRecord], period: Period) -> dict[str, list[Tenancy]]:
@@ -180,7 +218,12 @@ def cameras(session: Session, house: House, period: Period) -> Iterator[CameraFa
             late_at_checks=len(at_checks),
             last_late_at=frames[-1].captured_at if frames else None,
             late_ids=tuple(frame.id for frame in at_checks[:50]),
-            counter_evidence=Remarks({"late_frames": len(frames)}),
+            counter_evidence=Remarks(
+                {
+                    "late_frames": len(frames),
+                    "privacy_pauses": sum(event.pause for event in events.get(camera_id, ())),
+                }
+            ),
             policy_version=house.place.policy.version,
         )
 
@@ -193,6 +236,7 @@ def _camera_events(session: Session, house: House, period: Period) -> dict[str, 
     def at_check(since: datetime, until: datetime) -> bool:
         return any(window.span.start <= until and since <= window.span.end for window in windows)
 
+    curtains = CurtainsOfCameras(session, facility_id, period.span)
     for event in view_events(session, facility_id, period.span):
         found[event.camera_id].append(
             CameraEvent(
@@ -201,6 +245,7 @@ def _camera_events(session: Session, house: House, period: Period) -> dict[str, 
                 until=event.until,
                 evidence_ids=tuple(event.snapshot_ids),
                 at_check=at_check(event.since, event.until),
+                pause=curtains.explain(house.cameras.get(event.camera_id), str(event.cause), event.since, event.until),
             )
         )
     for frame in clock_faults(session, facility_id, period.span):
@@ -214,6 +259,17 @@ def _camera_events(session: Session, house: House, period: Period) -> dict[str, 
             found[fault.camera_id].append(
                 CameraEvent("signature", hour.start, hour.end, (), at_check(hour.start, hour.end))
             )
+    for change in commanded_changes(session, facility_id, period.span):
+        if change.outcome == "not_seen":  # the box says that it did; the pictures do not show it
+            found[change.camera_id].append(
+                CameraEvent("no_response", change.since, change.until, change.snapshot_ids, at_check=True)
+            )
+    for audit in doubtful_audits(edge_audits(session, facility_id, period.span)):
+        cause = "edge_crop_differs" if audit.contradicts else "edge_crop_withheld"
+        until = audit.captured_at + timedelta(seconds=house.cameras[audit.camera_id].cadence_seconds)
+        found[audit.camera_id].append(
+            CameraEvent(cause, audit.captured_at, until, (audit.snapshot_id,), at_check(audit.captured_at, until))
+        )
     return found
 
 

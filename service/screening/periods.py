@@ -32,6 +32,14 @@ def periods_upto(place: Place, upto: datetime) -> tuple[Period, ...]:
     return tuple(periods)
 
 
+def month_called(place: Place, name: str, upto: datetime) -> Period | None:
+    """The local month written 2026-03, as far as event time `upto`; None when it has not begun."""
+    first = date(int(name[:4]), int(name[5:7]), 1)
+    after = (first + timedelta(days=32)).replace(day=1)
+    found = _period(place, first, min(upto, _midnight(after, place)))
+    return found if found.span.start <= upto else None
+
+
 def _period(place: Place, first: date, upto: datetime) -> Period:
     start = _midnight(first, place)
     end = max(upto, start)

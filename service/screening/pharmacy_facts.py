@@ -16,6 +16,7 @@ NO_REMARKS = Remarks()
 class PurchaseRecord:
     """One purchase, tried or made. `codes`: the reasons of its verdict. `here`: at the facility that is judged.
 
+    `without_face`: by which word somebody showed documents instead, empty with a face. `verdict`: as it stands now.
     `in_hospital`: by what is known now, nothing excusing it. `right`: what an offline sale would have been answered.
     """
 
@@ -33,6 +34,13 @@ class PurchaseRecord:
     right: bool = True
     in_hospital: bool = False
     here: bool = True
+    verdict: str = "approved"
+    without_face: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the buyer was let pass: sold, or the leave to buy was given."""
+        return self.sold or self.verdict in ("approved", "provisional")
 
     @property
     def sold(self) -> bool:
@@ -75,13 +83,15 @@ class BuyerPurchases:
 
 @dataclass(frozen=True, slots=True)
 class StockRecord:
-    """A drug whose stock does not close. `missing`: opening + in - out - counted. `oversold`: sales above the stock."""
+    """A drug whose stock is not right. `missing`: opening + in - out - counted. `oversold`: sales above the stock.
+    `unbooked`: verified sales that the feed does not have."""
 
     code: str
     missing: Decimal
     oversold: Decimal
     oversold_at: datetime | None
     evidence_ids: tuple[str, ...] = ()
+    unbooked: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ class Share:
 class PharmacyMonth:
     """One pharmacy's month. `opening_hours`: weekday -> spans of local time; empty when nobody described them.
 
-    `closed_peers`, `document_peers`: the same shares of the register's other pharmacies of its type.
+    `closed_peers`, `edge_peers`, `document_peers`: the same shares of the register's other pharmacies of its type.
     """
 
     subject: Subject
@@ -104,6 +114,7 @@ class PharmacyMonth:
     purchases: tuple[PurchaseRecord, ...]
     opening_hours: dict[int, tuple[tuple[str, str], ...]]
     closed_peers: tuple[Share, ...] = ()
+    edge_peers: tuple[Share, ...] = ()
     document_peers: tuple[Share, ...] = ()
     stock: tuple[StockRecord, ...] = ()
     until: datetime | None = None

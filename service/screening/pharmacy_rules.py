@@ -24,6 +24,7 @@ from service.screening.rules.pharmacy_places import (
     opening_hours_cluster,
     purchase_exemption_rate,
     stock_mismatch,
+    stock_unbooked,
 )
 from service.screening.subjects import FindingKind
 from service.screening.wording_of_pharmacy import LABELS, STORIES
@@ -39,10 +40,14 @@ _DEAD, _STAY, _HOARD, _ATTACK = (
 _CLOSED, _EXEMPT = ClosedParameters(), ExemptionParameters()
 
 
+_ALSO = {"no_delegation": ("delegation_wrong_patient",)}
+"""Reasons that say the same of the buyer: a delegation for somebody else is none for this patient."""
+
+
 def _verdict_rule(
     code: str, reason: str, attempts: int, name: Text, kind: FindingKind, *exclusions: Text, severity: str = "medium"
 ) -> Rule:
-    parameters = VerdictParameters(code=reason, attempts=attempts)
+    parameters = VerdictParameters(code=reason, attempts=attempts, also=_ALSO.get(reason, ()))
     return Rule(
         code=code,
         version="1",
@@ -164,6 +169,7 @@ RULES: tuple[Rule, ...] = (
         exclusions=(
             Text("one failed challenge: it is a retry", "单次核验失败仅为重试"),
             Text("pictures that were too dark, too far or without a face", "过暗、过远或无人脸的画面"),
+            Text("a visit at which a person saw who stood there, and approved", "经人员当面看到本人并同意的办理"),
         ),
         parameters=_ATTACK,
         check=lambda facts: presentation_attack(facts, _ATTACK),
@@ -184,11 +190,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         code="opening_hours_cluster",
-        version="1",
+        version="2",
         effective_from=IN_FORCE_SINCE,
         effective_to=None,
         severity="medium",
-        name=Text("Sales while the pharmacy was closed", "营业时间外集中销售"),
+        name=Text("Sales clustered at opening, closing or while closed", "开关门时段或营业时间外集中销售"),
         legal_basis=FUND_REGULATION,
         exclusions=(
             Text("fewer than 30 sales in the month", "当月销售少于30笔"),
@@ -201,13 +207,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         code="purchase_exemption_rate",
-        version="1",
+        version="2",
         effective_from=IN_FORCE_SINCE,
         effective_to=None,
         severity="low",
         name=Text("Purchases without a face far above peers", "未用人脸核验比例远高于同类"),
         legal_basis=SUPERVISION,
-        exclusions=(Text("fewer than 30 purchases, or fewer than 3 peers", "购药少于30笔或同类少于3家"),),
+        exclusions=(
+            Text("fewer than 30 purchases, or fewer than 3 peers", "购药少于30笔或同类少于3家"),
+            Text("tries that came to nothing; purchases without the network", "未成交的尝试、断网期间的购药"),
+        ),
         parameters=_EXEMPT,
         check=lambda facts: purchase_exemption_rate(facts, _EXEMPT),
         facts=PharmacyMonth,
@@ -225,5 +234,19 @@ RULES: tuple[Rule, ...] = (
         parameters=None,
         check=stock_mismatch,
         facts=PharmacyMonth,
+    ),
+    Rule(
+        code="stock_unbooked",
+        version="1",
+        effective_from=IN_FORCE_SINCE,
+        effective_to=None,
+        severity="low",
+        name=Text("Verified sales missing in the stock feed", "已核验的销售未入进销存账"),
+        legal_basis=HOUSE_RULES,
+        exclusions=(Text("sales after the feed's last line", "进销存数据最后一笔之后的销售"),),
+        parameters=None,
+        check=stock_unbooked,
+        facts=PharmacyMonth,
+        kind=FindingKind.WORK_ITEM,
     ),
 )

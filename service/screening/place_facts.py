@@ -25,7 +25,8 @@ class Remarks:
 class BedCheckRecord:
     """What one check saw of a bed itself. `outcome`: unregistered_person | staff_in_bed | two_in_bed | empty |
     unobserved. `recognised`: whose enrolled face it was, if anybody's. `by_person`: somebody went and looked;
-    `carer`: and found a visitor or carer."""
+    `carer`: and found a visitor or carer. `no_reference`: the bed was a patient's of whom there was no
+    proven reference."""
 
     check_id: str
     due_at: datetime
@@ -36,6 +37,7 @@ class BedCheckRecord:
     reading_ids: tuple[str, ...] = ()
     by_person: bool = False
     carer: bool = False
+    no_reference: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,9 @@ class Share:
 class PeerFacts:
     """One subject's share of something, and the same of its peers, over a month.
 
-    `measure`: excuses | exemptions | confirmations | blind_checks | blind_nights. `near_checks`: of the hits, those
-    that began within the hour before a check. `paused`: blind times that a logged privacy pause explains, left out of
-    the share already.
+    `measure`: excuses | late_leaves | exemptions | confirmations | blind_checks | blind_nights. `near_checks`: of the
+    hits, those that began within the hour before a check. `paused`: logged privacy pauses; what they hid is left out
+    of the share already.
     """
 
     subject: Subject
@@ -194,6 +196,35 @@ class FacilityFacts:
     subject: Subject
     period: str
     midnights: tuple[Census, ...]
+    counter_evidence: Remarks = Remarks()
+    policy_version: str = "1"
+    pack_hashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatSeen:
+    """One way in which a face repeats. `readings`: (id, captured at, local date on which the night began), in order.
+    `shape_distance` (of normalised landmarks), `bits_different` (share of a coarse signature) are the greatest among
+    them; `similarity_…`: cosines with the patient's template."""
+
+    is_enrolment: bool
+    readings: tuple[tuple[str, datetime, date], ...]
+    shape_distance: float
+    bits_different: float
+    similarity_low: float
+    similarity_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatFacts:
+    """A stay over one month, of whose patient a verified face repeats."""
+
+    subject: Subject
+    period: str
+    repeats: tuple[RepeatSeen, ...]
+    category: str = "general"
+    is_exempt: bool = False
+    has_reference: bool = True
     counter_evidence: Remarks = Remarks()
     policy_version: str = "1"
     pack_hashes: tuple[str, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import case, func
 from sqlmodel import Session, col, select
@@ -92,6 +93,15 @@ def late_blind_checks(session: Session, facility_id: str, span: Interval) -> dic
         )
         for bed_id, number in session.exec(query):
             found[str(bed_id)] += int(number)
+    return found
+
+
+def reading_times(session: Session, reading_ids: Collection[str]) -> dict[str, datetime]:
+    """Reading -> when its picture was taken."""
+    found: dict[str, datetime] = {}
+    for chosen in chunks(reading_ids):
+        query = select(ZoneReading.id, ZoneReading.captured_at).where(col(ZoneReading.id).in_(chosen))
+        found |= dict(session.exec(query).all())
     return found
 
 

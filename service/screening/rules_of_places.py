@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from service.screening.law import FUND_REGULATION, HOUSE_RULES, IN_FORCE_SINCE, SUPERVISION, Rule, Text
-from service.screening.place_facts import BedFacts, CameraFacts, FacilityFacts, PeerFacts, PersonFacts
+from service.screening.place_facts import BedFacts, CameraFacts, FacilityFacts, PeerFacts, PersonFacts, RepeatFacts
 from service.screening.rules import (
     AboveParameters,
     BackfillParameters,
     BlindnessParameters,
     ConfirmationParameters,
     OvercapacityParameters,
+    RepeatedFaceParameters,
     StaffInBedParameters,
     TamperingParameters,
     TwoOnOneBedParameters,
@@ -20,7 +21,9 @@ from service.screening.rules import (
     excuse_inflation,
     exemption_rate,
     late_backfill,
+    late_signed_leave,
     overcapacity,
+    repeated_face,
     selective_blindness,
     staff_in_bed,
     two_on_one_bed,
@@ -28,11 +31,12 @@ from service.screening.rules import (
 )
 from service.screening.subjects import FindingKind
 
-_FEW = Text("fewer than 30 cases, or fewer than 3 peers", "样本不足30或同类不足3个")
+_FEW = Text("fewer than 30 cases, 3 hits or 3 peers", "样本不足30、计数不足3或同类不足3个")
 
 _UNREGISTERED, _STAFF, _TWO = UnregisteredParameters(), StaffInBedParameters(), TwoOnOneBedParameters()
 _CENSUS, _ABOVE, _FINDS = OvercapacityParameters(), AboveParameters(), ConfirmationParameters()
 _BLIND, _CAMERA, _LATE = BlindnessParameters(), TamperingParameters(), BackfillParameters()
+_REPEATED = RepeatedFaceParameters()
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -65,6 +69,7 @@ RULES: tuple[Rule, ...] = (
         exclusions=(
             Text("leaning over a bed; less than 10 minutes", "俯身操作，或不足10分钟"),
             Text("a member of staff who is admitted as a patient", "本人为在院患者的职工"),
+            Text("the bed of a patient without a proven reference", "该床患者尚无已核验底照"),
         ),
         parameters=_STAFF,
         check=lambda facts: staff_in_bed(facts, _STAFF),
@@ -112,6 +117,23 @@ RULES: tuple[Rule, ...] = (
         exclusions=(_FEW, Text("significant but less than 1.5 times the median", "虽显著但不足中位数1.5倍")),
         parameters=_ABOVE,
         check=lambda facts: excuse_inflation(facts, _ABOVE),
+        facts=PeerFacts,
+        kind=FindingKind.STATISTIC,
+    ),
+    Rule(
+        code="late_signed_leave",
+        version="1",
+        effective_from=IN_FORCE_SINCE,
+        effective_to=None,
+        severity="low",
+        name=Text("Leave signed afterwards, far above the peers", "事后补签请假异常偏高"),
+        legal_basis=HOUSE_RULES,
+        exclusions=(
+            _FEW,
+            Text("each single leave: signed up to 24 hours late it excuses", "单次请假：24小时内补签仍有效"),
+        ),
+        parameters=_ABOVE,
+        check=lambda facts: late_signed_leave(facts, _ABOVE),
         facts=PeerFacts,
         kind=FindingKind.STATISTIC,
     ),
@@ -166,10 +188,7 @@ RULES: tuple[Rule, ...] = (
         name=Text("Blind when it matters", "选择性失明"),
         legal_basis=SUPERVISION,
         exclusions=(
-            Text(
-                "a logged privacy pause of up to 30 minutes (nothing logs one yet: ask the ward)",
-                "已登记且不超过30分钟的隐私遮挡（目前尚无登记途径，请询问病区）",
-            ),
+            Text("a logged privacy pause of up to 30 minutes", "已登记且不超过30分钟的隐私遮挡"),
             Text("what chance or the peers explain", "随机波动或与同类相当"),
         ),
         parameters=_BLIND,
@@ -186,10 +205,7 @@ RULES: tuple[Rule, ...] = (
         legal_basis=SUPERVISION,
         exclusions=(
             Text("a quiet night: a frozen picture needs identical noise", "安静的夜晚（画面冻结须噪声完全一致）"),
-            Text(
-                "a logged privacy pause of up to 30 minutes (nothing logs one yet: ask the ward)",
-                "已登记且不超过30分钟的隐私遮挡（目前尚无登记途径，请询问病区）",
-            ),
+            Text("a logged privacy pause of up to 30 minutes", "已登记且不超过30分钟的隐私遮挡"),
             Text("less than 10 minutes", "不足10分钟"),
         ),
         parameters=_CAMERA,
@@ -212,5 +228,24 @@ RULES: tuple[Rule, ...] = (
         check=lambda facts: late_backfill(facts, _LATE),
         facts=CameraFacts,
         kind=FindingKind.STATISTIC,
+    ),
+    Rule(
+        code="repeated_face",
+        version="1",
+        effective_from=IN_FORCE_SINCE,
+        effective_to=None,
+        severity="low",
+        name=Text("A face that repeats like a picture", "面部反复相同（疑似照片）"),
+        legal_basis=SUPERVISION,
+        exclusions=(
+            Text("an exempt patient, or one without a proven reference", "豁免或尚无已核验底照的患者"),
+            Text("intensive care and newborns, who lie still every night", "重症监护与新生儿"),
+            Text("a pose that repeats in fewer than 3 nights", "同一姿态重复不足3晚"),
+            Text("a frozen or looped view, which is told as that", "画面冻结或循环（另行提示）"),
+        ),
+        parameters=_REPEATED,
+        check=lambda facts: repeated_face(facts, _REPEATED),
+        facts=RepeatFacts,
+        kind=FindingKind.WORK_ITEM,
     ),
 )

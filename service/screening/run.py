@@ -1,5 +1,6 @@
 """Running the rules: findings are raised, kept up to date, withdrawn when their facts go, raised again when they come
-back. A finding is never deleted, and nobody's fact is changed."""
+back; what a person has dismissed comes back only with new facts. A finding is never deleted, and nobody's fact is
+changed."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from service.occupancy import judged_upto, place_of
 from service.platform.context import Context
 from service.platform.jobs import enqueue
 from service.screening.catalogue import rule, suspicions_of
+from service.screening.decisions import RAISED, WITHDRAWN, basis_of, dismissed_bases
 from service.screening.facts import Suspicion
 from service.screening.gather import gather_facts
 from service.screening.gather_places import gather_places, periods_upto
@@ -26,8 +28,6 @@ from service.screening.subject_facts import SubjectFacts
 from service.screening.subjects import SubjectKind
 from service.screening.tables import Finding
 from service.sightings import freeze_frames, release_frames
-
-RAISED, WITHDRAWN = "raised", "withdrawn"
 
 Found = dict[Key, tuple[SubjectFacts, Suspicion]]
 
@@ -74,7 +74,7 @@ def places_job(context: Context, payload: dict[str, Any]) -> None:
 
 def run(context: Context, facility_id: str) -> Screened:
     """Applies every rule to the facility as it is known now: the batch. The same facts give the same findings."""
-    return run_stays(context, facility_id) + run_places(context, facility_id)
+    return run_stays(context, facility_id) + run_places(context, facility_id, again=True)
 
 
 def run_stays(context: Context, facility_id: str, only: Collection[str] | None = None) -> Screened:
@@ -93,11 +93,13 @@ def run_stays(context: Context, facility_id: str, only: Collection[str] | None =
         place = place_of(facility, session, upto)
         twins = same_faces(context, session, facility_id)
         found = suspected(gather_facts(session, place, upto, only, standing, twins=twins))
-        return _settle(session, facility, found, own, context.clock.now())
+        return settle(session, facility, found, own, context.clock.now())
 
 
-def run_places(context: Context, facility_id: str) -> Screened:
-    """Applies the rules about beds, wards, cameras, people at work and the facility to the months within reach."""
+def run_places(context: Context, facility_id: str, *, again: bool = False) -> Screened:
+    """Applies the rules about beds, wards, cameras, people at work and the facility to the months within reach.
+
+    Faces that repeat are compared once a local day, or `again`."""
     with context.database.transaction() as session:
         facility = facility_by_id(session, facility_id)
         upto = judged_upto(facility, context.clock)
@@ -107,7 +109,8 @@ def run_places(context: Context, facility_id: str) -> Screened:
         periods = periods_upto(place, upto)
         names = {period.name for period in periods}
         known = {key: row for key, row in findings_of(session, facility_id).items() if key.period in names}
-        return _settle(session, facility, suspected(gather_places(session, place, periods)), known, context.clock.now())
+        found = suspected(gather_places(context, session, place, periods, again=again))
+        return settle(session, facility, found, known, context.clock.now())
 
 
 def suspected(gathered: Iterable[SubjectFacts]) -> Found:
@@ -120,10 +123,15 @@ def suspected(gathered: Iterable[SubjectFacts]) -> Found:
     return found
 
 
-def _settle(session: Session, facility: Facility, found: Found, known: dict[Key, Finding], now: datetime) -> Screened:
+def settle(session: Session, facility: Facility, found: Found, known: dict[Key, Finding], now: datetime) -> Screened:
+    """Raises, updates and withdraws: `found` is what the rules say now, `known` the findings that they may withdraw."""
     raised = updated = withdrawn = kept = 0
+    closed = any(row.state != RAISED for key, row in known.items() if key in found)
+    dismissed = dismissed_bases(session, facility.id) if closed else {}
     for key, (facts, suspicion) in found.items():
         row = known.get(key)
+        if row is not None and row.state != RAISED and _is_settled(suspicion, dismissed.get(row.id)):
+            continue
         if row is None or row.state != RAISED:
             _raise(session, facility, row, key, facts, suspicion, now)
             raised += 1
@@ -142,11 +150,20 @@ def _settle(session: Session, facility: Facility, found: Found, known: dict[Key,
         else:
             _withdraw(session, row, now)
             withdrawn += 1
-    if withdrawn:
+    if released := {item for row in gone if row.state == WITHDRAWN for item in row.evidence_ids}:
         # A picture is held by one finding at a time: what was let go of may still be another one's evidence.
-        for row in findings_of(session, facility.id, state=RAISED).values():
-            freeze_frames(session, row.id, row.evidence_ids)
+        for row in findings_of(session, facility.id).values():
+            if row.state != WITHDRAWN and not released.isdisjoint(row.evidence_ids):
+                freeze_frames(session, row.id, row.evidence_ids)
     return Screened(raised, updated, withdrawn, kept)
+
+
+def _is_settled(suspicion: Suspicion, dismissed: frozenset[str] | None) -> bool:
+    """Whether a person has dismissed all that the suspicion rests on: the same facts do not raise it again."""
+    if dismissed is None:
+        return False
+    said = {"variant": suspicion.variant, "facts": [fact.to_json() for fact in suspicion.facts]}
+    return basis_of(said, suspicion.evidence_ids) <= dismissed
 
 
 def _raise(
@@ -171,6 +188,7 @@ def _raise(
         )
     _fill(row, facility, facts, suspicion)
     row.state, row.raised_at, row.updated_at, row.withdrawn_at = RAISED, now, now, None
+    row.decision = ""
     session.add(row)
     session.flush()
     _hold(session, row)

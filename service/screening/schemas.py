@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import Field as PydanticField
 
+from service.screening.decisions import LEAST_WORDS, MOST_WORDS, Verdict
 from service.screening.explain import Explanation, subject_label
-from service.screening.tables import Finding
+from service.screening.tables import Finding, FindingDecision
 
 
 class FactLineOut(BaseModel):
@@ -57,6 +59,7 @@ _FINDING: dict[str, Any] = {
     "kind": "finding",
     "period": "",
     "corrected_after_notice": False,
+    "decision": "",
     "rule": "phantom_admission",
     "rule_version": "1",
     "severity": "high",
@@ -69,6 +72,8 @@ _FINDING: dict[str, Any] = {
 }
 _DETAIL: dict[str, Any] = {
     **_FINDING,
+    "updated_at": "2026-03-05T04:10:03Z",
+    "decisions": [],
     "facts": {"admission_no": "A1004", "confirmed_checks": 2},
     "counter_evidence": {},
     "evidence_ids": ["0195565e3b7e7c3a9d6f1b2a4c5d6e80"],
@@ -84,6 +89,54 @@ _DETAIL: dict[str, Any] = {
         "legal_basis": "State Council Decree 735, articles 38 and 40",
     },
 }
+
+
+class DecisionIn(BaseModel):
+    """What a person decides. `seen`: the finding's `updated_at` as it was read; when the finding has changed since, the
+    answer is 409."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "verdict": "dismissed",
+                    "reason": "The leave form is in the file, signed on 2 March; the ward entered it late.",
+                    "seen": "2026-03-05T04:10:03Z",
+                }
+            ]
+        },
+    )
+
+    verdict: Verdict
+    reason: str = PydanticField(min_length=LEAST_WORDS, max_length=MOST_WORDS)
+    seen: AwareDatetime | None = None
+
+
+class DecisionOut(BaseModel):
+    """One decision about a finding, with who made it. The latest counts; none is ever taken away.
+
+    `corrected_after_notice`: the records had been corrected after people had looked, and this weighed it.
+    """
+
+    id: str
+    verdict: Verdict
+    reason: str
+    decided_by: str
+    decided_at: datetime
+    corrected_after_notice: bool
+
+    @classmethod
+    def of(cls, row: FindingDecision) -> DecisionOut:
+        """The row as the wire has it."""
+        return cls(
+            id=row.id,
+            verdict=Verdict(row.verdict),
+            reason=row.reason,
+            decided_by=row.person_name,
+            decided_at=row.decided_at,
+            corrected_after_notice=row.corrected_after_notice,
+        )
 
 
 class FindingOut(BaseModel):
@@ -102,6 +155,7 @@ class FindingOut(BaseModel):
     kind: str
     period: str
     corrected_after_notice: bool
+    decision: str
     rule: str
     rule_version: str
     severity: str
@@ -123,6 +177,8 @@ class FindingDetail(FindingOut):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_DETAIL]})
 
+    updated_at: datetime
+    decisions: list[DecisionOut]
     facts: dict[str, Any]
     counter_evidence: dict[str, Any]
     evidence_ids: list[str]
@@ -140,6 +196,7 @@ def finding_fields(row: Finding, facility_code: str, explanation: Explanation) -
         "kind": row.kind,
         "period": row.period,
         "corrected_after_notice": row.corrected_after_notice,
+        "decision": row.decision,
         "rule": row.rule,
         "rule_version": row.rule_version,
         "severity": row.severity,

@@ -3,7 +3,7 @@ rest on it. Local times; the same in English and Chinese; also of a stay about w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,9 +12,10 @@ from service.admissions import AdmissionRecord, admission_records, corrections_o
 from service.facilities import beds_of_facility, facility_by_id, wards_of_facility
 from service.occupancy import Look, PresenceCheck, checks_of, looks_of
 from service.platform.context import Context
+from service.screening.decisions import decisions_of
 from service.screening.explain import Explanation, explain
 from service.screening.law import Text
-from service.screening.tables import Finding
+from service.screening.tables import Finding, FindingDecision
 from service.screening.wording_of_story import EVENTS, LOOKED, METHODS, NOTHING, SUMMARY
 
 
@@ -29,13 +30,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StayStory:
-    """A stay told in one language. `findings`: each with its state and its explanation."""
+    """A stay told in one language. `findings`: each with its state and its explanation; `decisions`: finding id -> what
+    people decided about it."""
 
     admission_no: str
     opening: str
     events: tuple[Event, ...]
     findings: tuple[tuple[Finding, Explanation], ...]
     closing: str
+    decisions: Mapping[str, tuple[FindingDecision, ...]]
 
 
 def tell(context: Context, facility_id: str, admission_id: str, findings: list[Finding], language: str) -> StayStory:
@@ -47,6 +50,7 @@ def tell(context: Context, facility_id: str, admission_id: str, findings: list[F
         looks = looks_of(session, facility_id, [admission_id]).get(admission_id, ())
         corrections = corrections_of(session, [admission_id])[admission_id]
         wards = {ward.id: ward.code for ward in wards_of_facility(session, facility_id)}
+        decisions = decisions_of(session, [row.id for row in findings])
         beds = {bed.id: f"{wards[bed.ward_id]}/{bed.code}" for bed in beds_of_facility(session, facility_id)}
     teller = _Teller(ZoneInfo(facility.timezone), language)
     events = [
@@ -59,12 +63,14 @@ def tell(context: Context, facility_id: str, admission_id: str, findings: list[F
         ),
     ]
     told = tuple((row, explain(row, language)) for row in findings)
+    events += [teller.decision(item, words) for row, words in told for item in decisions.get(row.id, ())]
     return StayStory(
         admission_no=record.admission_no,
         opening=teller.opening(record, checks),
         events=tuple(sorted(events, key=lambda event: (event.at, event.words))),
         findings=told,
         closing="" if told else NOTHING.in_language(language),
+        decisions=decisions,
     )
 
 
@@ -108,6 +114,15 @@ class _Teller:
         method = METHODS.get(row.method or "", Text("", "")).in_language(self.language)
         words = self.say(EVENTS[f"check.{row.outcome}"], method=method, bed=beds.get(row.bed_id or "", "?"))
         return Event(row.due_at, self.time(row.due_at), words)
+
+    def decision(self, item: FindingDecision, words: Explanation) -> Event:
+        return self.event(
+            item.decided_at,
+            f"finding.{item.verdict}",
+            rule=words.rule_name,
+            who=item.person_name,
+            reason=item.reason,
+        )
 
     def look(self, item: Look) -> Event:
         who = "inspector" if item.role == "inspector" else "staff"

@@ -116,6 +116,10 @@ STORIES: dict[tuple[str, str], Story] = {
                 "{suspect_bursts} bursts on {days} did not show a living head: a print, a screen or a change of person. The rule asks for {suspect_days.threshold} days; one failure is a retry.",
                 "在 {days} 的 {suspect_bursts} 次核验画面不似真人头部（照片、屏幕或中途换人）。规则要求 {suspect_days.threshold} 天；单次失败仅为重试。",
             ),
+            Text(
+                "The number is the card's. Who stood before the camera is not known: it may be somebody else with the card.",
+                "编号来自所读的卡；镜头前是谁并不知道，也可能是持卡的他人。",
+            ),
         ),
     ),
     ("presentation_attack", "seen"): Story(
@@ -126,6 +130,10 @@ STORIES: dict[tuple[str, str], Story] = {
             Text(
                 "{suspect_bursts} suspect bursts on {days}; at {seen_by_a_person} of them a person saw the photograph, screen or mask.",
                 "在 {days} 出现 {suspect_bursts} 次可疑画面，其中 {seen_by_a_person} 次有人员目击照片、屏幕或面具。",
+            ),
+            Text(
+                "The number is the card's. Who stood before the camera is not known: it may be somebody else with the card.",
+                "编号来自所读的卡；镜头前是谁并不知道，也可能是持卡的他人。",
             ),
         ),
     ),
@@ -153,6 +161,30 @@ STORIES: dict[tuple[str, str], Story] = {
             ),
         ),
     ),
+    ("opening_hours_cluster", "edges"): Story(
+        headline=Text(
+            "Pharmacy {subject}: {sales_at_edges} of {sales} sales just after opening or before closing",
+            "药店 {subject}：{sales} 笔销售中 {sales_at_edges} 笔集中在刚开门或将关门时",
+        ),
+        paragraphs=(
+            Text(
+                "By the time of the service, at least {edge_share_low:percent} of the sales within the hours lie in the first and last {edge_minutes} minutes. These minutes are {edge_share_of_hours:percent} of the pharmacy's own hours; twice that, and the peers, explain up to {edge_share_low.threshold:percent}. Sales uploaded later are left out.",
+                "以服务时间计，营业时间内至少 {edge_share_low:percent} 的销售集中在开门后和关门前各 {edge_minutes} 分钟内，而这些时段仅占自身营业时间的 {edge_share_of_hours:percent}；其两倍与同类药店可解释的上限为 {edge_share_low.threshold:percent}。补传的销售不计入。",
+            ),
+        ),
+    ),
+    ("stock_unbooked", "feed"): Story(
+        headline=Text(
+            "Pharmacy {subject}: sales of {drugs_unbooked} drugs are missing in the stock feed",
+            "药店 {subject}：{drugs_unbooked} 种药品的销售未入进销存账",
+        ),
+        paragraphs=(
+            Text(
+                "Verified sales that the feed's issues do not have, up to its last line (drug: quantity): {drugs}. Ask for the book before anything else.",
+                "截至进销存数据最后一笔，已核验销售多于出库的数量（药品：数量）：{drugs}。请先核对账簿。",
+            ),
+        ),
+    ),
     ("purchase_exemption_rate", "above_peers"): Story(
         headline=Text(
             "Pharmacy {subject}: {without_face} of {purchases} purchases without a face",
@@ -160,8 +192,8 @@ STORIES: dict[tuple[str, str], Story] = {
         ),
         paragraphs=(
             Text(
-                "At least {without_face_low:percent} of the purchases were verified by documents; {peers} peers reach {without_face_low.threshold:percent}.",
-                "至少 {without_face_low:percent} 的购药以证件核验；{peers} 家同类药店为 {without_face_low.threshold:percent}。",
+                "At least {without_face_low:percent} of the purchases that were let pass rest on an exemption or on documents that a person confirmed; {peers} peers reach {without_face_low.threshold:percent}. By reason: {without_face_reasons}.",
+                "放行的购药中至少 {without_face_low:percent} 依据豁免或经人员确认的证件；{peers} 家同类药店为 {without_face_low.threshold:percent}。按原因：{without_face_reasons}。",
             ),
         ),
     ),
@@ -212,6 +244,12 @@ LABELS: dict[str, Text] = {
     "without_face": Text("Verified without a face", "未用人脸核验"),
     "without_face_low": Text("Their share, lower bound (95%)", "占比下限（95%）"),
     "peers": Text("Peers compared with", "对比的同类药店"),
+    "sales_at_edges": Text("Sales at opening and closing", "开关门时段销售"),
+    "edge_minutes": Text("Minutes counted as opening and closing", "开关门时段（分钟）"),
+    "edge_share_low": Text("Their share, lower bound (95%)", "占比下限（95%）"),
+    "edge_share_of_hours": Text("Share of these minutes in the hours", "该时段占营业时间比例"),
+    "without_face_reasons": Text("By reason", "按原因"),
+    "drugs_unbooked": Text("Drugs with sales that are not booked", "销售未入账的药品数"),
     "drugs_wrong": Text("Drugs that do not close", "账实不符的药品数"),
     "drugs_oversold": Text("Drugs sold above the stock", "超库存销售的药品数"),
     "drugs": Text("Drugs", "药品"),

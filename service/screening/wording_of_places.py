@@ -10,8 +10,8 @@ _ABOVE = Text(
     "{trials} 中 {hits}，占 {share:percent}；其置信下限（{share_low:percent}）仍高于 {peers} 个同类的第95百分位（{share_low.threshold:percent}），同类中位数为 {peers_median:percent}。此为待了解的数字，可能有合理原因。",
 )
 _BLIND = Text(
-    "It was blind {blind} times of {trials} ({share:percent}); its {peers} peers were in {peers_share:percent} of theirs. Chance alone would do that with a probability of {chance} (limit {chance.threshold}, corrected for the number compared). A curtain drawn for privacy is on no record here: ask the ward.",
-    "{trials} 次中有 {blind} 次无法观测（{share:percent}）；{peers} 个同类为 {peers_share:percent}。随机发生的概率为 {chance}（界限 {chance.threshold}，已按比较数量校正）。隐私遮挡（拉帘）在本系统无登记，请向病区核实。",
+    "It was blind {blind} times of {trials} ({share:percent}); its {peers} peers were in {peers_share:percent} of theirs. Chance alone would do that with a probability of {chance} (limit {chance.threshold}, corrected for the number compared). What a logged privacy pause hid is not counted; a curtain that nobody logged is: ask the ward.",
+    "{trials} 次中有 {blind} 次无法观测（{share:percent}）；{peers} 个同类为 {peers_share:percent}。随机发生的概率为 {chance}（界限 {chance.threshold}，已按比较数量校正）。已登记的隐私遮挡不计入；未登记的拉帘会计入，请向病区核实。",
 )
 
 STORIES: dict[tuple[str, str], Story] = {
@@ -100,6 +100,13 @@ STORIES: dict[tuple[str, str], Story] = {
             ),
         ),
     ),
+    ("late_signed_leave", "late_leaves"): Story(
+        Text(
+            "Ward {subject}: {share:percent} of its leaves were signed after they had begun",
+            "病区 {subject}：{share:percent} 的请假为事后补签",
+        ),
+        (_ABOVE,),
+    ),
     ("exemption_rate", "exemptions"): Story(
         Text(
             "Ward {subject}: {share:percent} of its patients are exempt from face checks",
@@ -165,8 +172,40 @@ STORIES: dict[tuple[str, str], Story] = {
         ),
         (
             Text(
-                "At {times} the view or the clock was wrong ({causes}) during checks; the rule asks for {events.threshold} such times. A curtain drawn for privacy is on no record here: ask the ward.",
-                "{times} 检查期间画面或时钟异常（{causes}）；规则要求 {events.threshold} 次。隐私遮挡（拉帘）在本系统无登记，请向病区核实。",
+                "At {times} the view or the clock was wrong ({causes}) during checks; the rule asks for {events.threshold} such times. Logged privacy pauses of up to 30 minutes are left out; a curtain that nobody logged is not: ask the ward.",
+                "{times} 检查期间画面或时钟异常（{causes}）；规则要求 {events.threshold} 次。已登记且不超过30分钟的隐私遮挡不计入；未登记的拉帘会计入，请向病区核实。",
+            ),
+        ),
+    ),
+    ("repeated_face", "same_pose"): Story(
+        Text(
+            "Admission {subject}: the same face in the same pose on {nights_alike} nights. Please look at the bed",
+            "住院号 {subject}：{nights_alike} 个夜晚面部与姿态完全相同，请到床旁查看",
+        ),
+        (
+            Text(
+                "On the nights of {nights} the verified face was alike as one picture is with itself ({repeated_readings} readings): its landmarks differ by at most {shape_distance} (one picture: up to {shape_distance.threshold}), its coarse pattern in {bits_different:percent} of the bits (up to {bits_different.threshold:percent}), its similarity to the reference by {similarity_spread} (up to {similarity_spread.threshold}).",
+                "在 {nights} 的夜晚，已核实的面部如同一张照片般相同（{repeated_readings} 条读数）：关键点差异不超过 {shape_distance}（同一照片至多 {shape_distance.threshold}），粗略纹理差异 {bits_different:percent}（至多 {bits_different.threshold:percent}），与底照相似度相差 {similarity_spread}（至多 {similarity_spread.threshold}）。",
+            ),
+            Text(
+                "A photograph in the bed does this; so may a patient on a ventilator. Somebody should go to the bed. It says nothing against the patient.",
+                "床上放置照片会如此，使用呼吸机的患者也可能如此。请安排人员到床旁查看。本条不对患者作任何指责。",
+            ),
+        ),
+    ),
+    ("repeated_face", "enrolment_picture"): Story(
+        Text(
+            "Admission {subject}: the face in the bed is the enrolment picture itself. Please look at the bed",
+            "住院号 {subject}：床上面部与登记底照为同一张图片，请到床旁查看",
+        ),
+        (
+            Text(
+                "On the nights of {nights} the face seen in the bed was as near to the reference as only the same picture is: similarity {similarity_high} (a living face stays below {similarity_high.threshold}), pattern different in {bits_different:percent} of the bits (up to {bits_different.threshold:percent}).",
+                "在 {nights} 的夜晚，床上面部与底照的接近程度只有同一张图片才能达到：相似度 {similarity_high}（真人低于 {similarity_high.threshold}），纹理差异 {bits_different:percent}（至多 {bits_different.threshold:percent}）。",
+            ),
+            Text(
+                "The picture may have been taken in this very bed. Somebody should go and look. It says nothing against the patient.",
+                "底照也可能就是在该床拍摄。请安排人员到床旁查看。本条不对患者作任何指责。",
             ),
         ),
     ),
@@ -216,4 +255,10 @@ LABELS: dict[str, Text] = {
     "late_frames": Text("Late pictures", "补传帧数"),
     "late_share": Text("Their share", "补传占比"),
     "late_at_checks": Text("Of checks", "检查时段补传帧数"),
+    "repeated_readings": Text("Readings that are alike", "相同的读数条数"),
+    "nights_alike": Text("Nights alike", "相同的夜晚数"),
+    "shape_distance": Text("Greatest difference of landmarks", "关键点最大差异"),
+    "bits_different": Text("Greatest difference of the pattern", "纹理最大差异"),
+    "similarity_spread": Text("Spread of similarities to the reference", "与底照相似度的差幅"),
+    "similarity_high": Text("Greatest similarity to the reference", "与底照最大相似度"),
 }

@@ -22,6 +22,10 @@ EVENTS: dict[str, Text] = {
         "A message ({trigger}) changed what the records say from {since} on.",
         "收到消息（{trigger}），更改了自 {since} 起的记录。",
     ),
+    "finding.dismissed": Text(
+        "{who} dismissed the finding ({rule}): {reason}", "{who} 认定疑点（{rule}）不成立：{reason}"
+    ),
+    "finding.upheld": Text("{who} upheld the finding ({rule}): {reason}", "{who} 认定疑点（{rule}）成立：{reason}"),
     "check.present_verified": Text("Check: the patient was there ({method}).", "检查：患者在院（{method}）。"),
     "check.present_alternative": Text(
         "Check: a person found the patient ({method}).", "检查：经人员确认患者在院（{method}）。"

@@ -23,6 +23,7 @@ from service.occupancy import advance_job, dirty_job
 from service.occupancy.directed import Answer, add_look
 from service.occupancy.looks import LookMethod, LookResult
 from service.occupancy.tables import DirectedCheck, PresenceCheck
+from service.pharmacy import rescreen_job
 from service.platform.context import Context
 from service.platform.jobs import JobRunner, enqueue
 from service.screening import places_job, run_job
@@ -100,6 +101,7 @@ class Hospital:
             "presence.advance": advance_job,
             "screening.run": run_job,
             "screening.places": places_job,
+            "purchases.rescreen": rescreen_job,
         }
         return JobRunner(self.context, handlers, 0).run_until_idle()
 

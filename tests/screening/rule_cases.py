@@ -28,6 +28,8 @@ from service.screening.place_facts import (
     FacilityFacts,
     PeerFacts,
     PersonFacts,
+    RepeatFacts,
+    RepeatSeen,
     Share,
     Tenancy,
 )
@@ -158,3 +160,16 @@ IN_A_ROW = PersonFacts(
     run_ids=("L3", "L4", "L5"),
     run_at=at("05 10:00"),
 )
+
+
+def alike(*nights: int, enrolment: bool = False, **changes: object) -> RepeatSeen:
+    """A face that was one picture on these nights of March, read at 02:00 of the morning after."""
+    readings = tuple((f"r{day}", at(f"{day + 1:02} 02:00"), date(2026, 3, day)) for day in nights)
+    values: dict[str, object] = {"shape_distance": 0.02, "bits_different": 0.08, "similarity_low": 0.71}
+    values |= {"is_enrolment": enrolment, "readings": readings, "similarity_high": 0.96 if enrolment else 0.73}
+    return RepeatSeen(**(values | changes))  # type: ignore[arg-type]
+
+
+PATIENT = Subject(SubjectKind.ADMISSION, "A1", "A1", admission_id="A1", bed_id="B7")
+SAME_POSE = RepeatFacts(PATIENT, MARCH, (alike(3, 4, 6),))
+ENROLMENT_PICTURE = RepeatFacts(PATIENT, MARCH, (alike(3, enrolment=True),))

@@ -27,6 +27,11 @@ def test_a_small_month_is_found_out_and_nobody_honest_is_named(context):
     assert result.false == ()
     assert result.patient_days > 300
     assert result.upper_bound == pytest.approx(1000 * 2.9957 / result.patient_days, rel=1e-3)
+    wrong = {row.rule: row for row in result.wrong}
+    assert {"phantom_admission", "staff_in_bed", "impersonation"} <= wrong.keys()
+    assert all(row.number == 0 for row in result.wrong if row.kind == "finding")
+    assert wrong["phantom_admission"].upper == pytest.approx(result.upper_bound)
+    assert "repeated_face" in result.not_played  # its pictures hold no faces
     facility = stage.facility_id
     assert run_stays(context, facility) == Screened()
     assert run_places(context, facility) == Screened()

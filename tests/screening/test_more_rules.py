@@ -53,6 +53,7 @@ FIRES: dict[tuple[str, str], Any] = {
     ("overcapacity", "midnight"): case.CROWDED,
     ("excuse_inflation", "excuses"): case.EXCUSED,
     ("exemption_rate", "exemptions"): case.EXEMPT,
+    ("late_signed_leave", "late_leaves"): replace(case.EXCUSED, measure="late_leaves"),
     ("alternative_inflation", "confirmations"): case.FINDS,
     ("alternative_inflation", "in_a_row"): case.IN_A_ROW,
     ("alternative_inflation", "contradicted"): replace(
@@ -65,6 +66,8 @@ FIRES: dict[tuple[str, str], Any] = {
     ("camera_tampering", "impossible"): case.TAMPERED,
     ("camera_tampering", "at_checks"): case.AT_CHECKS,
     ("late_backfill", "late"): case.BACKFILL,
+    ("repeated_face", "same_pose"): case.SAME_POSE,
+    ("repeated_face", "enrolment_picture"): case.ENROLMENT_PICTURE,
 }
 
 
@@ -101,6 +104,14 @@ SILENT = [
     silent("empty_bed_admission", "two_looks", "too close", looks=(case.NOBODY[0], look("03 13:39", person="doctor"))),
     silent("empty_bed_admission", "two_looks", "an order meanwhile", orders=(treated("03 11:00", "examination"),)),
     silent("empty_bed_admission", "two_looks", "seen meanwhile", sighted_at=(at("03 11:00"),)),
+    silent("empty_bed_admission", "two_looks", "seen between checks", seen_between=(at("03 11:00"),)),
+    silent("empty_bed_admission", "two_looks", "one person twice", looks=(case.NOBODY[0], look("03 14:00"))),
+    silent(
+        "empty_bed_admission",
+        "two_looks",
+        "somebody lay there",
+        checks=(check("03 12:00", PresenceState.PRESENT_UNIDENTIFIED),),
+    ),
     silent("empty_bed_admission", "two_looks", "grace", admitted_at=at("03 06:00")),
     silent("empty_bed_admission", "two_looks", "emergency grace", admitted_at=at("02 22:00"), emergency=True),
     silent("empty_bed_admission", "two_looks", "leave", excused=(Interval(at("03 09:00"), at("03 12:00")),)),
@@ -180,6 +191,8 @@ SILENT = [
         "leave since",
         checks=(*ABSENT_TWICE, check("05 09:00", PresenceState.ON_LEAVE)),
     ),
+    silent("stay_after_absence", "charged", "seen between checks", seen_between=(at("05 07:00"),)),
+    silent("per_diem_gap", "bed_days", "seen that day", seen_days=frozenset({at("04 20:00").date()})),
     silent("per_diem_gap", "bed_days", "not per diem", per_diem=False),
     silent("per_diem_gap", "bed_days", "nothing billed", billed_days=()),
     silent("per_diem_gap", "bed_days", "credited", billed_days=tuple((day, Decimal(0)) for day, _ in case.BILLED)),
@@ -268,6 +281,9 @@ SILENT = [
     silent("excuse_inflation", "excuses", "few checks", own=Share(10, 29)),
     silent("excuse_inflation", "excuses", "two peers", peers=case.PEERS[:2]),
     silent("exemption_rate", "exemptions", "n under 30", own=Share(10, 29)),
+    silent("exemption_rate", "exemptions", "two of them", own=Share(2, 30), peers=(Share(0, 30),) * 4),
+    silent("late_signed_leave", "late_leaves", "few leaves", own=Share(10, 29)),
+    silent("late_signed_leave", "late_leaves", "like its peers", own=Share(15, 300)),
     silent("exemption_rate", "exemptions", "within chance of the peers", own=Share(3, 40)),
     silent(
         "exemption_rate", "exemptions", "peers of the specialty are alike", peers=tuple(Share(20, 60) for _ in range(4))
@@ -293,6 +309,24 @@ SILENT = [
     ),
     silent("late_backfill", "late", "few at checks", late_at_checks=3),
     silent("late_backfill", "late", "small share", late=19),
+    *(
+        silent("repeated_face", variant, why, **changes)
+        for variant in ("same_pose", "enrolment_picture")
+        for why, changes in (
+            ("exempt", {"is_exempt": True}),
+            ("no reference", {"has_reference": False}),
+            ("intensive care", {"category": "icu"}),
+            ("newborn", {"category": "newborn"}),
+        )
+    ),
+    silent("repeated_face", "same_pose", "two nights", repeats=(case.alike(3, 4),)),
+    silent("repeated_face", "same_pose", "another pose", repeats=(case.alike(3, 4, 6, shape_distance=0.04),)),
+    silent("repeated_face", "same_pose", "another picture", repeats=(case.alike(3, 4, 6, bits_different=0.12),)),
+    silent("repeated_face", "same_pose", "unsteady", repeats=(case.alike(3, 4, 6, similarity_low=0.69),)),
+    silent(
+        "repeated_face", "enrolment_picture", "living", repeats=(case.alike(3, enrolment=True, similarity_high=0.92),)
+    ),
+    silent("staff_in_bed", "staff", "no reference", checks=(replace(case.STAFF.checks[0], no_reference=True),)),
 ]
 
 

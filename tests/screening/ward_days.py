@@ -25,6 +25,7 @@ from service.occupancy.directed import Answer, add_look
 from service.occupancy.looks import LookMethod, LookResult
 from service.occupancy.roll_call_tables import BedLook
 from service.occupancy.tables import DirectedCheck, PresenceCheck
+from service.pharmacy import rescreen_job
 from service.platform.context import Context
 from service.platform.jobs import JobRunner, enqueue
 from service.screening import Finding, places_job, run_job
@@ -286,6 +287,7 @@ class Ward:
             "presence.advance": advance_job,
             "screening.run": run_job,
             "screening.places": places_job,
+            "purchases.rescreen": rescreen_job,
         }
         JobRunner(self.context, handlers, 0).run_until_idle()
 

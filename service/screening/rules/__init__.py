@@ -33,9 +33,11 @@ from service.screening.rules.peers import (
     confirmation_rate,
     excuse_inflation,
     exemption_rate,
+    late_signed_leave,
     selective_blindness,
 )
 from service.screening.rules.phantom import PhantomParameters, phantom_admission
+from service.screening.rules.repeated_faces import RepeatedFaceParameters, repeated_face
 from service.screening.rules.unregistered import UnregisteredParameters, unregistered_person
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "OvernightLeaveParameters",
     "PerDiemParameters",
     "PhantomParameters",
+    "RepeatedFaceParameters",
     "SplitParameters",
     "StaffInBedParameters",
     "TamperingParameters",
@@ -76,10 +79,12 @@ __all__ = [
     "impersonation",
     "late_backfill",
     "late_return",
+    "late_signed_leave",
     "overcapacity",
     "overnight_leave",
     "per_diem_gap",
     "phantom_admission",
+    "repeated_face",
     "selective_blindness",
     "split_admission",
     "staff_in_bed",

@@ -31,7 +31,8 @@ class TwoOnOneBedParameters:
 
 
 def staff_in_bed(facts: BedFacts, parameters: StaffInBedParameters) -> Suspicion | None:
-    """Fires on an enrolled member of staff, not admitted, who lies in a bed during a check."""
+    """Fires on an enrolled member of staff, not admitted, who lies in a bed during a check. A bed whose patient has no
+    reference is out of it: that patient's own face is unknown, and may be the one that was taken for the other's."""
     least = timedelta(minutes=parameters.minutes)
     lying = sorted(
         (
@@ -40,6 +41,7 @@ def staff_in_bed(facts: BedFacts, parameters: StaffInBedParameters) -> Suspicion
             if check.outcome == "staff_in_bed"
             and check.occupied >= least
             and check.recognised not in facts.admitted_staff
+            and not check.no_reference
         ),
         key=lambda check: check.due_at,
     )

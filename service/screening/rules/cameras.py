@@ -10,7 +10,9 @@ from service.screening.place_facts import CameraEvent, CameraFacts
 
 TAMPERING, BACKFILL = "camera_tampering", "late_backfill"
 
-ALWAYS = frozenset({"frozen", "looped", "swapped_camera", "no_response", "signature"})
+ALWAYS = frozenset(
+    {"frozen", "looped", "swapped_camera", "no_response", "signature", "edge_crop_differs", "edge_crop_withheld"}
+)
 """Causes that no ordinary ward explains."""
 
 
@@ -57,7 +59,7 @@ def camera_tampering(facts: CameraFacts, parameters: TamperingParameters) -> Sus
 def _explained(event: CameraEvent, parameters: TamperingParameters) -> bool:
     if event.cause == "frozen" and not event.noise_identical:
         return True  # a quiet night
-    if event.cause == "signature":
+    if event.cause in ("signature", "no_response") or event.cause.startswith("edge_crop_"):
         return False
     if event.pause and _minutes(event) <= parameters.pause_minutes:
         return True

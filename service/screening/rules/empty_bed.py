@@ -37,7 +37,8 @@ class EmptyBedParameters:
 
 
 def empty_bed_admission(facts: AdmissionFacts, parameters: EmptyBedParameters) -> Suspicion | None:
-    """Fires on two looks that found nobody, far enough apart, between which nobody saw or treated the patient."""
+    """Fires on two people's looks that found nobody, far enough apart, between which nobody saw or treated the patient,
+    and nobody lay in the bed."""
     if facts.category in parameters.never_for or facts.sought_on_ward:
         return None
     grace = timedelta(hours=parameters.emergency_grace_hours if facts.emergency else parameters.grace_hours)
@@ -56,6 +57,8 @@ def empty_bed_admission(facts: AdmissionFacts, parameters: EmptyBedParameters) -
     apart = timedelta(hours=parameters.apart_hours)
     for first, second in combinations(misses, 2):
         between = Interval(first.looked_at, second.looked_at)
+        if first.person_id == second.person_id:
+            continue
         if between.length >= apart and not _sign_of_life(facts, between, parameters):
             return _suspicion(first, second, parameters)
     return None
@@ -63,8 +66,11 @@ def empty_bed_admission(facts: AdmissionFacts, parameters: EmptyBedParameters) -
 
 def _sign_of_life(facts: AdmissionFacts, between: Interval, parameters: EmptyBedParameters) -> bool:
     treated = any(item.kind in parameters.care and between.contains(item.at) for item in facts.orders)
-    seen = any(between.start <= when <= between.end for when in facts.sighted_at)
-    return treated or seen
+    seen = any(between.start <= when <= between.end for when in facts.signs)
+    lay_there = any(
+        check.state is PresenceState.PRESENT_UNIDENTIFIED and between.contains(check.due_at) for check in facts.checks
+    )
+    return treated or seen or lay_there
 
 
 def _suspicion(first: Look, second: Look, parameters: EmptyBedParameters) -> Suspicion:

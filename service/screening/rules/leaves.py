@@ -54,7 +54,7 @@ def _is_late(leave: Away, facts: AdmissionFacts, parameters: LateReturnParameter
     if leave.returned_at is not None:
         return leave.returned_at - leave.due_back > timedelta(hours=parameters.tolerance_hours)
     limit = leave.due_back + timedelta(hours=parameters.open_tolerance_hours)
-    seen = any(leave.due_back - timedelta(hours=1) <= when <= limit for when in facts.sighted_at)
+    seen = any(leave.due_back - timedelta(hours=1) <= when <= limit for when in facts.signs)
     # Nobody wrote the return down: only a person's look says that the patient was not back.
     missed = any(
         check.state is PresenceState.ABSENT_CONFIRMED and leave.due_back <= check.due_at for check in facts.checks

@@ -105,7 +105,7 @@ def _absent_since(facts: AdmissionFacts) -> list[CheckRecord] | None:
     """The confirmed absences after the last sign of presence; None without one, or when something else excuses."""
     ordered = sorted(facts.checks, key=lambda check: check.due_at)
     last_sign = max(
-        [check.due_at for check in ordered if check.state in PRESENT] + list(facts.sighted_at),
+        [check.due_at for check in ordered if check.state in PRESENT] + list(facts.signs),
         default=facts.admitted_at,
     )
     after = [check for check in ordered if check.due_at > last_sign]
@@ -125,7 +125,7 @@ def per_diem_gap(facts: AdmissionFacts, parameters: PerDiemParameters) -> Suspic
     absent = _days(facts, (PresenceState.ABSENT_CONFIRMED,))
     good = _days(facts, (*PRESENT, PresenceState.ON_LEAVE, PresenceState.OFF_WARD, PresenceState.EXEMPT))
     billed = {day: quantity for day, quantity in facts.billed_days if quantity > 0}
-    gap = sorted(day for day in billed if day in absent and day not in good)
+    gap = sorted(day for day in billed if day in absent and day not in good and day not in facts.seen_days)
     if len(gap) < parameters.days or len(gap) < parameters.share * len(billed):
         return None
     return Suspicion(

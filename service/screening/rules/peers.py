@@ -1,5 +1,5 @@
 """Rules that compare a ward, a bed, a camera or a person with its peers: `excuse_inflation`, `exemption_rate`,
-`alternative_inflation`, `selective_blindness`."""
+`late_signed_leave`, `alternative_inflation`, `selective_blindness`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from service.kit.statistics import wilson
 from service.screening.facts import Fact, Suspicion
 from service.screening.place_facts import PeerFacts, PersonFacts, Share
 
-EXCUSES, EXEMPTIONS = "excuse_inflation", "exemption_rate"
+EXCUSES, EXEMPTIONS, LATE_LEAVES = "excuse_inflation", "exemption_rate", "late_signed_leave"
 ALTERNATIVE, BLINDNESS = "alternative_inflation", "selective_blindness"
 
 
@@ -20,6 +20,8 @@ class AboveParameters:
     """Wilson's lower bound of the subject's share above the peers' percentile, with enough of both (domain, 3)."""
 
     trials: int = 30
+    hits: int = 3
+    """One or two are no pattern, also where the peers have none at all."""
     peers: int = 3
     percentile: float = 0.95
     ratio: float = 1.5
@@ -50,6 +52,11 @@ def excuse_inflation(facts: PeerFacts, parameters: AboveParameters) -> Suspicion
     return _above(EXCUSES, "excuses", facts, parameters)
 
 
+def late_signed_leave(facts: PeerFacts, parameters: AboveParameters) -> Suspicion | None:
+    """Fires on a ward of whose leaves far more were signed after they had begun than of its peers'."""
+    return _above(LATE_LEAVES, "late_leaves", facts, parameters)
+
+
 def exemption_rate(facts: PeerFacts, parameters: AboveParameters) -> Suspicion | None:
     """Fires on a ward with far more exempt patients than wards of its specialty."""
     return _above(EXEMPTIONS, "exemptions", facts, parameters)
@@ -61,7 +68,7 @@ def confirmation_rate(facts: PeerFacts, parameters: ConfirmationParameters) -> S
 
 
 def _above(rule: str, measure: str, facts: PeerFacts, parameters: AboveParameters) -> Suspicion | None:
-    if facts.measure != measure or facts.own.trials < parameters.trials:
+    if facts.measure != measure or facts.own.trials < parameters.trials or facts.own.hits < parameters.hits:
         return None
     peers = [peer for peer in facts.peers if peer.trials >= parameters.trials]
     if len(peers) < parameters.peers:

@@ -27,11 +27,12 @@ class InpatientParameters:
 
 @dataclass(frozen=True, slots=True)
 class VerdictParameters:
-    """How often in a month a reason must have come up. `code`: the reason; `days`: on so many different days."""
+    """How often in a month a reason must have come up, on how many `days`. `also`: reasons that count as `code`."""
 
     code: str
     attempts: int
     days: int = 1
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def inpatient_purchase(facts: PatientPurchases, parameters: InpatientParameters)
 
 def verdict_reason(facts: BuyerPurchases, parameters: VerdictParameters, rule: str) -> Suspicion | None:
     """Fires when one reason came up often enough for one buyer in the month."""
-    found = [item for item in facts.purchases if parameters.code in item.codes]
+    codes = {parameters.code, *parameters.also}
+    found = [item for item in facts.purchases if codes & item.codes]
     if len(found) < parameters.attempts or len({item.local_day for item in found}) < parameters.days:
         return None
     return Suspicion(
@@ -188,6 +190,7 @@ _HARMLESS = frozenset(
         "patient_buys",
         "delegation_valid",
         "inpatient_excused",
+        "passive_warning",
     }
 )
 
