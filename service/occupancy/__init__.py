@@ -12,6 +12,7 @@ from service.occupancy.between import (
     unobserved_share,
 )
 from service.occupancy.board import BedNow, Board, ward_board
+from service.occupancy.compare_pauses import WardPauses, pauses_by_ward
 from service.occupancy.counts import recount
 from service.occupancy.directed import Answer, DirectedState, Request, add_look, requests_with_state
 from service.occupancy.draws import commit_draw, draws_of, verify_recorded
@@ -24,8 +25,19 @@ from service.occupancy.in_bed_rate import in_bed_rate, region_rate, target_of
 from service.occupancy.labels import LabelSeen, label_text
 from service.occupancy.looks import INSPECTOR, Look, LookMethod, LookResult
 from service.occupancy.outcome import AskCause, PresenceState
+from service.occupancy.pauses import PRIVACY_PAUSE, PrivacyPause, hide_paused, privacy_pauses
+from service.occupancy.pausing import end_pause, pause, running
 from service.occupancy.rate_arithmetic import REPORTABLE_COVERAGE, InBedRateRow, rate_of
 from service.occupancy.recompute import advance_job, dirty_job, judged_upto
+from service.occupancy.region_calls import (
+    CallCounts,
+    GroupLine,
+    counts_of_call,
+    facilities_of_region,
+    group_of,
+    start_region,
+    total_of,
+)
 from service.occupancy.repository import admissions_with, checks_of, directed_checks, find_checks, looks_of
 from service.occupancy.roll_calls import (
     OpenRollCall,
@@ -43,6 +55,7 @@ from service.occupancy.tables import (
     DirectedCheck,
     DirectedLook,
     ExcuseTap,
+    LoggedPause,
     PresenceCheck,
     PresenceProgress,
     Reverification,
@@ -51,11 +64,14 @@ from service.occupancy.tables import (
     RollCallEntry,
 )
 from service.occupancy.timeline import Observation, covered, debounce, empty, observe, occupied
+from service.occupancy.trusted import judged_sightings
+from service.occupancy.watched import is_watched
 from service.occupancy.windows import local_day, nights_between, windows_between
 
 __all__ = [
     "DEFAULT_POLICY",
     "INSPECTOR",
+    "PRIVACY_PAUSE",
     "REPORTABLE_COVERAGE",
     "Activity",
     "Answer",
@@ -66,6 +82,7 @@ __all__ = [
     "BedOutcome",
     "BlindShare",
     "Board",
+    "CallCounts",
     "CheckKind",
     "CheckTime",
     "DirectedCheck",
@@ -75,11 +92,13 @@ __all__ = [
     "DrawSealed",
     "ExcuseTap",
     "GivenLook",
+    "GroupLine",
     "HandheldRefused",
     "HandheldSeen",
     "InBedRateRow",
     "LabelSeen",
     "Leave",
+    "LoggedPause",
     "Look",
     "LookMethod",
     "LookRefused",
@@ -93,6 +112,7 @@ __all__ = [
     "PresencePolicy",
     "PresenceProgress",
     "PresenceState",
+    "PrivacyPause",
     "Request",
     "Reverification",
     "RollCall",
@@ -102,6 +122,7 @@ __all__ = [
     "Scope",
     "Standing",
     "Stay",
+    "WardPauses",
     "add_look",
     "admission_opened_job",
     "admissions_with",
@@ -109,18 +130,25 @@ __all__ = [
     "bed_checks",
     "checks_of",
     "commit_draw",
+    "counts_of_call",
     "covered",
     "debounce",
     "directed_checks",
     "dirty_job",
     "draws_of",
     "empty",
+    "end_pause",
     "escalated",
     "excuse_taps",
+    "facilities_of_region",
     "find_checks",
+    "group_of",
     "handheld_picture",
     "handhelds_of",
+    "hide_paused",
     "in_bed_rate",
+    "is_watched",
+    "judged_sightings",
     "judged_upto",
     "label_text",
     "local_day",
@@ -130,8 +158,11 @@ __all__ = [
     "observe",
     "occupied",
     "open_roll_calls",
+    "pause",
+    "pauses_by_ward",
     "place_of",
     "policy_of",
+    "privacy_pauses",
     "progress_of_call",
     "purge_handheld_job",
     "rate_of",
@@ -140,9 +171,12 @@ __all__ = [
     "requests_with_state",
     "roll_call_entries",
     "roll_calls",
+    "running",
+    "start_region",
     "start_surprise",
     "stays_of",
     "target_of",
+    "total_of",
     "unobserved_share",
     "verify_recorded",
     "ward_board",

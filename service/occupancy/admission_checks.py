@@ -19,9 +19,10 @@ from service.occupancy.looks import Look, deciding_find
 from service.occupancy.outcome import AskCause, PresenceState
 from service.occupancy.repository import chunks, looks_on
 from service.occupancy.tables import DirectedCheck, PresenceCheck
+from service.occupancy.trusted import judged_sightings
 from service.platform.context import Context
 from service.platform.jobs import enqueue
-from service.sightings import Sighting, sightings_of
+from service.sightings import Sighting
 
 _APART = timedelta(seconds=1)
 """After the admission's own instant, so that it never is the instant of a check at a full minute."""
@@ -121,13 +122,19 @@ Verdict = tuple[PresenceState, str | None, list[str], dict[str, Any]]
 
 def _verdicts(session: Session, facility_id: str, upto: datetime) -> list[tuple[PresenceCheck, Verdict | None]]:
     """The checks of which the verdict changed; None: the admission was cancelled."""
-    query = select(PresenceCheck, Admission).where(
-        PresenceCheck.facility_id == facility_id,
-        PresenceCheck.kind == CheckKind.ADMISSION.value,
-        # No deadline is longer than grace and answer together: five days.
-        col(PresenceCheck.due_at) > upto - _KEPT_OPEN - timedelta(days=5),
-        col(PresenceCheck.window_end) > upto - _KEPT_OPEN,
-        Admission.id == PresenceCheck.admission_id,
+    # Found through the requests to look, which are few: among the checks of a month they would be sought for long.
+    query = (
+        select(PresenceCheck, Admission)
+        .join(DirectedCheck, col(DirectedCheck.id) == col(PresenceCheck.directed_check_id))
+        .join(Admission, col(Admission.id) == col(PresenceCheck.admission_id))
+        .where(
+            DirectedCheck.facility_id == facility_id,
+            DirectedCheck.cause == AskCause.ADMISSION.value,
+            col(DirectedCheck.deadline_at) > upto - _KEPT_OPEN,
+            PresenceCheck.admission_id == DirectedCheck.admission_id,
+            PresenceCheck.due_at == DirectedCheck.due_at,
+            PresenceCheck.kind == CheckKind.ADMISSION.value,
+        )
     )
     rows = [(check, admission) for check, admission in session.exec(query)]
     if not rows:
@@ -169,7 +176,7 @@ def _faces(
 ) -> Mapping[str, list[Sighting]]:
     whole = Interval(min(check.window_start for check, _ in rows), max(check.window_end for check, _ in rows))
     found: dict[str, list[Sighting]] = {}
-    for face in sightings_of(session, facility_id, {admission.patient_id for _, admission in rows}, [whole]):
+    for face in judged_sightings(session, facility_id, {admission.patient_id for _, admission in rows}, [whole]):
         found.setdefault(face.patient_id, []).append(face)
     return found
 

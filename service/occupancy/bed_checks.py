@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -17,12 +17,14 @@ from service.facilities import Bed, BedZone, Camera, PresencePolicy, beds_of_fac
 from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.occupancy.gather import Place
+from service.occupancy.pauses import PRIVACY_PAUSE
 from service.occupancy.repository import chunks
 from service.occupancy.roll_call_tables import BedCheck, BedLook
 from service.occupancy.timeline import OCCUPIED, Observation, debounce, observe, occupied, within
 from service.occupancy.trusted import judged_readings, proving
 from service.occupancy.windows import Window
 from service.sightings import Reading, hold_frames
+from service.vision import BedState
 
 _NOBODY = ""
 
@@ -49,6 +51,7 @@ class BedSeen:
     key: str | None = None
     occupied_seconds: int = 0
     reading_ids: tuple[str, ...] = ()
+    cause: str | None = None
 
 
 def seen_in_bed(
@@ -59,7 +62,7 @@ def seen_in_bed(
     own = sorted(found, key=lambda item: (item.captured_at, item.reading_id))
     steady = debounce(observe(own, _NOBODY, policy), policy)
     inside = within(steady, span)
-    seen = [*_staff(own, steady, span, policy), *_two(own, span, policy)]
+    seen = [*_staff(own, span, policy), *_two(own, span, policy)]
     if has_admission:
         return tuple(seen)
     somebody = [item for item in inside if item.state in OCCUPIED]
@@ -71,24 +74,42 @@ def seen_in_bed(
     elif not seen:
         blind = not any(item.observed for item in inside)
         ids = tuple(reading_id for item in inside for reading_id in item.reading_ids)
-        seen.append(BedSeen(BedOutcome.UNOBSERVED if blind else BedOutcome.EMPTY, None, 0, ids))
+        cause = PRIVACY_PAUSE if inside and all(item.cause == PRIVACY_PAUSE for item in inside) else None
+        seen.append(BedSeen(BedOutcome.UNOBSERVED if blind else BedOutcome.EMPTY, None, 0, ids, cause))
     return tuple(seen)
 
 
-def _staff(
-    own: Sequence[Reading], steady: Sequence[Observation], span: Interval, policy: PresencePolicy
-) -> list[BedSeen]:
+def _staff(own: Sequence[Reading], span: Interval, policy: PresencePolicy) -> list[BedSeen]:
     faces = [item for item in own if item.recognised_staff_id and span.start <= item.captured_at <= span.end]
     if not faces:
         return []
     key = Counter(str(item.recognised_staff_id) for item in faces).most_common(1)[0][0]
     ids = tuple(item.reading_id for item in faces)
-    return [BedSeen(BedOutcome.STAFF_IN_BED, key, _seconds(steady, span, policy), ids)]
+    inside = [item for item in own if span.start <= item.captured_at <= span.end]
+    return [BedSeen(BedOutcome.STAFF_IN_BED, key, _longest(inside, key, policy), ids)]
+
+
+def _longest(inside: Sequence[Reading], key: str, policy: PresencePolicy) -> int:
+    """Seconds of the longest time in which every picture that saw the bed showed that face: the patient's own time in
+    the bed is not the nurse's who leans over it."""
+    shown: dict[datetime, bool] = {}
+    for item in inside:
+        if item.state is not BedState.UNOBSERVED:
+            shown[item.captured_at] = shown.get(item.captured_at, False) or item.recognised_staff_id == key
+    longest, since, last = timedelta(), None, None
+    for at, is_there in sorted(shown.items()):
+        if not is_there or (last is not None and at - last > policy.max_gap):
+            since = None
+        if is_there:
+            since = since or at
+            longest = max(longest, at - since)
+        last = at
+    return int(longest.total_seconds())
 
 
 def _two(own: Sequence[Reading], span: Interval, policy: PresencePolicy) -> list[BedSeen]:
     double = [item for item in own if not item.lone and span.start <= item.captured_at <= span.end]
-    if len({item.captured_at for item in double}) < policy.debounce:
+    if len({item.captured_at for item in double if not item.carried}) < policy.debounce:
         return []
     between = double[-1].captured_at - double[0].captured_at
     ids = tuple(item.reading_id for item in double)
@@ -123,7 +144,9 @@ def judge_beds(
     seen_by = _zones(session, facility_id, chosen)
     few: Sequence[Reading] = ()
     if chosen is not None:
-        few = proving(judged_readings(session, facility_id, chosen, [window.span for window in windows]))
+        # One question over the whole time, not one a window.
+        whole = Interval(windows[0].span.start, max(window.span.end for window in windows))
+        few = proving(judged_readings(session, facility_id, chosen, [whole]))
     for window in windows:
         by_bed: dict[str, list[Reading]] = defaultdict(list)
         span = window.span
@@ -170,9 +193,9 @@ def record_beds(
     for item in judged:
         for seen in item.seen:
             row = old.pop((item.bed.id, item.window.due_at, seen.outcome.value), None)
-            values = _values(place, item, seen, row)
+            values = _values(place, item, seen)
             if row is None:
-                added.append({**values, "id": new_id(), "details": {}, "computed_at": now})
+                added.append({**values, "id": new_id(), "computed_at": now})
             elif any(getattr(row, name) != value for name, value in values.items()):
                 changed.append({**values, "id": row.id, "computed_at": now})
     if added:
@@ -231,7 +254,7 @@ def _is_asked(bed: Bed, window: Window) -> bool:
     return window.ward_id is None or bed.ward_id == window.ward_id
 
 
-def _values(place: Place, item: JudgedBed, seen: BedSeen, row: BedCheck | None) -> dict[str, Any]:
+def _values(place: Place, item: JudgedBed, seen: BedSeen) -> dict[str, Any]:
     return {
         "facility_id": place.facility.id,
         "ward_id": item.bed.ward_id,
@@ -243,6 +266,7 @@ def _values(place: Place, item: JudgedBed, seen: BedSeen, row: BedCheck | None) 
         "recognised_key": seen.key,
         "occupied_seconds": seen.occupied_seconds,
         "reading_ids": list(seen.reading_ids),
+        "details": {"cause": seen.cause} if seen.cause else {},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,12 +11,14 @@ from sqlalchemy import func
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from service.facilities import BedZone, Camera, beds_of_facility, facility_by_id
+from service.facilities import beds_of_facility, facility_by_id
 from service.kit.intervals import Interval
 from service.occupancy.bed_checks import with_looks
+from service.occupancy.compare_pauses import beyond, cameras_by_bed, nights_about
 from service.occupancy.gather import place_of
 from service.occupancy.hand_tables import ExcuseTap, HandheldPicture, Reverification
 from service.occupancy.looks import Look
+from service.occupancy.pauses import PRIVACY_PAUSE, Curtains, logged
 from service.occupancy.repository import chunks, look_of
 from service.occupancy.roll_call_tables import BedCheck
 from service.occupancy.tables import DirectedCheck, DirectedLook, PresenceCheck
@@ -117,7 +119,12 @@ def excuse_taps(session: Session, facility_id: str, interval: Interval) -> tuple
 @dataclass(frozen=True, slots=True)
 class BlindShare:
     """How much of a bed was not seen: at checks, and in the nights (seconds between readings that saw nothing count as
-    blind, and so does the time without readings)."""
+    blind, and so does the time without readings).
+
+    What a logged privacy pause hid is kept apart: `paused_checks` and `paused_night_seconds` are in neither of the
+    blind ones. What pauses hid of a night beyond the policy's `paused_night` is blind like anything else. `pauses`: how
+    many were logged for the bed, or for a camera that sees it.
+    """
 
     bed_id: str
     ward_id: str
@@ -126,33 +133,43 @@ class BlindShare:
     blind_checks: int
     night_seconds: int
     blind_night_seconds: int
+    paused_checks: int = 0
+    paused_night_seconds: int = 0
+    pauses: int = 0
 
 
 def unobserved_share(session: Session, facility_id: str, interval: Interval) -> tuple[BlindShare, ...]:
     """Every bed that some camera of the facility is to see, in order of ward and code."""
     facility = facility_by_id(session, facility_id)
     place = place_of(facility, session, interval.end)
-    cameras: dict[str, set[str]] = defaultdict(set)
-    zones = (
-        select(BedZone.bed_id, BedZone.camera_id)
-        .join(Camera, col(Camera.id) == col(BedZone.camera_id))
-        .where(Camera.facility_id == facility_id, col(BedZone.valid_from) < interval.end)
-    )
-    for bed_id, camera_id in session.exec(zones):
-        cameras[bed_id].add(camera_id)
+    cameras = cameras_by_bed(session, facility_id, interval)
     whole, blind = _checks_by_bed(session, facility_id, interval)
+    drawn = Curtains.of(logged(session, facility_id, interval))
+    hidden = {
+        bed_id: drawn.spans(bed_id, seen_by) for bed_id, seen_by in cameras.items() if drawn.touches(bed_id, seen_by)
+    }
+    about = nights_about(place, interval) if hidden else ()
+    over = {bed_id: beyond(spans, about, place.policy.paused_night) for bed_id, spans in hidden.items()}
+    paused = _paused_checks(session, facility_id, interval, over)
     nights = [span for _, span in nights_between(place.policy, place.zone, interval)]
-    seen = _seen_seconds(session, facility_id, nights, int(place.policy.max_gap.total_seconds()))
+    seen = _seen_seconds(session, facility_id, nights, int(place.policy.max_gap.total_seconds()), hidden)
     length = int(sum(night.length.total_seconds() for night in nights))
+    dark = {
+        bed_id: _common_seconds(spans, nights) - _common_seconds(over[bed_id], nights)
+        for bed_id, spans in hidden.items()
+    }
     return tuple(
         BlindShare(
             bed_id=bed.id,
             ward_id=bed.ward_id,
             camera_ids=tuple(sorted(cameras[bed.id])),
             checks=whole.get(bed.id, 0),
-            blind_checks=blind.get(bed.id, 0),
+            blind_checks=blind.get(bed.id, 0) - paused.get(bed.id, 0),
             night_seconds=length,
-            blind_night_seconds=max(0, length - seen.get(bed.id, 0)),
+            blind_night_seconds=max(0, length - seen.get(bed.id, 0) - dark.get(bed.id, 0)),
+            paused_checks=paused.get(bed.id, 0),
+            paused_night_seconds=dark.get(bed.id, 0),
+            pauses=drawn.number(bed.id, cameras[bed.id], interval),
         )
         for bed in beds_of_facility(session, facility_id)
         if bed.id in cameras
@@ -181,8 +198,38 @@ def _checks_by_bed(session: Session, facility_id: str, interval: Interval) -> tu
     return whole, blind
 
 
-def _seen_seconds(session: Session, facility_id: str, nights: Sequence[Interval], max_gap: int) -> dict[str, int]:
-    """Bed id -> seconds of the nights between two readings that saw the bed, no more than `max_gap` seconds apart."""
+def _paused_checks(
+    session: Session, facility_id: str, interval: Interval, over: Mapping[str, Sequence[Interval]]
+) -> dict[str, int]:
+    """Bed id -> checks that no camera saw for a privacy pause alone, without those in what is `over` the excused."""
+    paused: dict[str, int] = defaultdict(int)
+    for table in (PresenceCheck, BedCheck):
+        query = select_columns(col(table.bed_id), col(table.due_at)).where(
+            col(table.facility_id) == facility_id,
+            col(table.due_at) >= interval.start,
+            col(table.due_at) < interval.end,
+            col(table.outcome) == "unobserved",
+            col(table.details)["cause"].as_string() == PRIVACY_PAUSE,
+        )
+        for bed_id, due_at in session.execute(query):
+            paused[bed_id or ""] += not any(span.contains(due_at) for span in over.get(bed_id or "", ()))
+    return paused
+
+
+def _common_seconds(spans: Sequence[Interval], nights: Sequence[Interval]) -> int:
+    common = [part for span in spans for night in nights if (part := span.overlap(night)) is not None]
+    return int(sum(part.length.total_seconds() for part in common))
+
+
+def _seen_seconds(
+    session: Session,
+    facility_id: str,
+    nights: Sequence[Interval],
+    max_gap: int,
+    hidden: Mapping[str, Sequence[Interval]],
+) -> dict[str, int]:
+    """Bed id -> seconds of the nights between two readings that saw the bed, no more than `max_gap` seconds apart, and
+    not `hidden` by a privacy pause."""
     seen: dict[str, int] = defaultdict(int)
     for night in nights:
         query = (
@@ -197,9 +244,12 @@ def _seen_seconds(session: Session, facility_id: str, nights: Sequence[Interval]
         )
         bed, last = "", night.start
         for bed_id, at in session.execute(query):
+            pauses = hidden.get(bed_id, ())
+            if any(pause.contains(at) for pause in pauses):
+                continue
             if bed_id == bed:
                 gap = int((at - last).total_seconds())
-                seen[bed_id] += gap if gap <= max_gap else 0
+                seen[bed_id] += gap - _common_seconds(pauses, [Interval(last, at)]) if gap <= max_gap else 0
             bed, last = bed_id, at
     return seen
 

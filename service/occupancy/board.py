@@ -13,6 +13,7 @@ from service.kit.clock import Clock
 from service.kit.intervals import Interval
 from service.occupancy.gather import place_of
 from service.occupancy.outcome import PresenceState
+from service.occupancy.pauses import hide_paused
 from service.occupancy.repository import last_checks
 from service.occupancy.tables import PresenceCheck
 from service.occupancy.timeline import Observation, debounce, observe
@@ -60,7 +61,7 @@ def ward_board(session: Session, ward: Ward, clock: Clock) -> Board:
     numbers = {record.admission_id: record.admission_no for record in records}
     checks = last_checks(session, numbers, at)
     recent = Interval(at - place.policy.max_gap - timedelta(minutes=20), at)
-    seen = readings(session, ward.facility_id, [bed.id for bed in beds], [recent])
+    seen = hide_paused(session, ward.facility_id, readings(session, ward.facility_id, [b.id for b in beds], [recent]))
     found = []
     for bed in beds:
         holder = assigned.get(bed.id)

@@ -23,7 +23,7 @@ from service.facilities import (
 from service.kit.clock import Clock, utc
 from service.kit.errors import InvalidInput, NotFound
 from service.kit.intervals import Interval
-from service.occupancy import hand_endpoints, roll_call_endpoints
+from service.occupancy import hand_endpoints, pause_endpoints, roll_call_endpoints
 from service.occupancy.board import ward_board
 from service.occupancy.directed import Answer, DirectedState, add_look, requests_with_state
 from service.occupancy.in_bed_rate import in_bed_rate, region_rate
@@ -44,6 +44,7 @@ from service.platform.http import ContextDep, ReadSession, WriteSession
 router = APIRouter(prefix="/api/v1", tags=["occupancy"])
 router.include_router(roll_call_endpoints.router)
 router.include_router(hand_endpoints.router)
+router.include_router(pause_endpoints.router)
 
 Reader = Annotated[Actor, allow(Permission.OCCUPANCY_READ)]
 FacilityCode = Annotated[str, Query(max_length=64, description="The facility's code.", examples=["demo"])]

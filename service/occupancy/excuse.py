@@ -70,7 +70,7 @@ def tap(session: Session, actor: Actor, bed_id: str, kind: TapKind, clock: Clock
         kind=kind.value,
         person_id=actor.id,
         tapped_at=at,
-        during_check=_during_check(session, facility, at),
+        during_check=during_check(session, facility, at),
         recorded_at=now,
     )
     session.add(row)
@@ -108,7 +108,7 @@ def _open_activity(session: Session, admission_id: str) -> OffWardActivity | Non
     return session.exec(query.order_by(col(OffWardActivity.from_at).desc())).first()
 
 
-def _during_check(session: Session, facility: Facility, at: datetime) -> bool:
+def during_check(session: Session, facility: Facility, at: datetime) -> bool:
     """Whether people are being counted right now: then an excuse is worth a second thought."""
     policy = place_of(facility, session, at).policy
     around = Interval(at, at + policy.window)

@@ -21,9 +21,9 @@ from service.occupancy.repository import asked_ids, looks_on, requests_between
 from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.tables import DirectedCheck
 from service.occupancy.timeline import Observation, observe
-from service.occupancy.trusted import judged_readings
+from service.occupancy.trusted import judged_readings, judged_sightings
 from service.occupancy.windows import Window, is_due
-from service.sightings import Reading, Sighting, last_recognitions, reading_pack, sightings_of
+from service.sightings import Reading, Sighting, last_recognitions, reading_pack
 from service.vision import BedState
 
 
@@ -155,7 +155,8 @@ def stays_of(session: Session, place: Place, records: Iterable[AdmissionRecord])
     own = {record.patient_id for record in records} if len(records) <= _FEW else None
     pack_hash = reading_pack(session, facility_id)
     since = reference_since(session, facility_id, own, pack_hash=pack_hash)
-    expired = expired_references(session, facility_id, own, pack_hash=pack_hash)
+    ended = any(record.discharged_at is not None for record in records)  # nobody else's may have been taken away
+    expired = expired_references(session, facility_id, own, pack_hash=pack_hash) if ended else {}
     exempt = exempt_patients(session, facility_id, own)
     return tuple(
         Stay(
@@ -257,7 +258,9 @@ class _Seen:
         beds = {placement.bed_id for stay, wanted in due if wanted for placement in stay.placements_in(whole)}
         found = judged_readings(session, facility_id, beds, [whole]) if beds else ()
         patients = {stay.patient_id for stay, wanted in due if wanted}
-        faces = sightings_of(session, facility_id, patients, [window.span for window in windows]) if patients else ()
+        # One question over the whole time, not one a window: a stay's readings are few, questions are not for nothing.
+        since_first = Interval(first, whole.end)
+        faces = judged_sightings(session, facility_id, patients, [since_first]) if patients else ()
         for window in windows:
             since = window.span.start - place.policy.lookback
             for reading in found:
@@ -357,7 +360,7 @@ def _late_sightings(
         if not missed:
             continue
         after = Interval(window.span.end, window.deadline)
-        for sighting in sightings_of(session, place.facility.id, missed, [after]):
+        for sighting in judged_sightings(session, place.facility.id, missed, [after]):
             if sighting.at > window.span.end:
                 key = (missed[sighting.patient_id], window.due_at)
                 found[key] = (*found.get(key, ()), sighting)

@@ -81,3 +81,28 @@ class ExcuseTap(SQLModel, table=True):
     tapped_at: datetime = Field(sa_type=UtcDateTime)
     during_check: bool = Field(default=False)
     recorded_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class LoggedPause(SQLModel, table=True):
+    """A privacy pause that somebody of the ward logged: the curtain is drawn around a bed, or a camera is to see
+    nothing. Exactly one of `bed_id` and `camera_id` is given. In event time; never changed but for `ended_at`.
+
+    `limit_at`: until when the pause and those tapped while it ran may reach, half an hour from the first one's start.
+    """
+
+    __tablename__ = "privacy_pause"
+    __table_args__ = (Index("ix_privacy_pause_facility_starts", "facility_id", "starts_at"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    facility_id: str = Field(foreign_key="facility.id", max_length=32)
+    ward_id: str = Field(foreign_key="ward.id", max_length=32)
+    bed_id: str | None = Field(default=None, foreign_key="bed.id", max_length=32)
+    camera_id: str | None = Field(default=None, foreign_key="camera.id", max_length=32)
+    starts_at: datetime = Field(sa_type=UtcDateTime)
+    ends_at: datetime = Field(sa_type=UtcDateTime)
+    limit_at: datetime = Field(sa_type=UtcDateTime)
+    person_id: str = Field(foreign_key="user_account.id", max_length=32)
+    during_check: bool = Field(default=False)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_by: str | None = Field(default=None, foreign_key="user_account.id", max_length=32)
+    recorded_at: datetime = Field(sa_type=UtcDateTime)

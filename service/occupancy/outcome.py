@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from service.facilities import PresencePolicy
 from service.occupancy.looks import Look, LookResult, confirmed_absence, deciding_find
+from service.occupancy.pauses import PRIVACY_PAUSE
 from service.occupancy.stays import Stay
 from service.occupancy.timeline import Observation, debounce, identity_in, wholly_observed, within
 from service.occupancy.windows import Window
@@ -79,15 +80,21 @@ class OutcomeDetails:
     leave_signed_late_minutes: int | None = None
     frames: int = 0
     frames_unobserved: int = 0
+    cause: str | None = None
+    """Why nothing was observed, when a privacy pause alone is why."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, as JSON values."""
         record: dict[str, Any] = {}
-        for name, value in asdict(self).items():
+        for name in _DETAIL_NAMES:
+            value = getattr(self, name)
             if value not in (None, (), False, 0):
                 plain = value.isoformat() if isinstance(value, datetime) else value
                 record[name] = list(plain) if isinstance(plain, tuple) else plain
         return record
+
+
+_DETAIL_NAMES = tuple(item.name for item in fields(OutcomeDetails))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +204,8 @@ def _impostor(facts: CheckFacts, own: Sequence[Look], policy: PresencePolicy) ->
     """Good lone faces of somebody else in several frames; another admitted patient there is a swap of beds."""
     if _says_carer(own):
         return None
-    seen = [item for item in _inside(facts) if item.observed]
+    # A picture in which nothing has changed is no second look at the face.
+    seen = [item for item in _inside(facts) if item.observed and not item.carried]
     strange = [
         item
         for item in seen
@@ -258,6 +266,7 @@ def _unseen(facts: CheckFacts, own: Sequence[Look]) -> Outcome:
         bed_swap_with=tuple(sorted(swapped)),
         carer=_says_carer(own),
         unanswered=_is_unanswered(facts, own),
+        cause=PRIVACY_PAUSE if inside and all(item.cause == PRIVACY_PAUSE for item in inside) else None,
     )
     if not seen:
         return Outcome(PresenceState.UNOBSERVED, None, _ids(inside), details)

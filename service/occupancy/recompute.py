@@ -139,7 +139,8 @@ def _run(context: Context, facility_id: str, plan: Plan) -> bool:
             if upto is None:
                 return False
             book = book_of(session, facility)
-            revision = progress_of(session, facility_id).revision
+            progress = progress_of(session, facility_id)  # kept: who asks again is given the same row
+            revision = progress.revision
             steps = plan(session, book, upto)
             judged = [_judge(session, step, upto) for step in steps]
         if not steps:

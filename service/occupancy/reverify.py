@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from service.access import Actor, Permission
+from service.access import Actor, Permission, Role
 from service.access.tables import UserAccount
 from service.facilities import PresencePolicy, bed_by_id
 from service.kit.errors import Conflict, NotFound
@@ -84,7 +84,9 @@ def answer_again(
         raise Conflict(
             "this second look was given, or its time is over", field="id", remedy="see the list of open ones"
         )
-    inspects = any(grant.role == INSPECTOR and grant.facility_id in (None, row.facility_id) for grant in actor.grants)
+    here = {grant.role.value for grant in actor.grants if grant.facility_id in (None, row.facility_id)}
+    # Whoever works on the hospital's wards does not become an inspector by a second grant.
+    inspects = INSPECTOR in here and Role.WARD_STAFF.value not in here
     if actor.kind != "user" or actor.id == first.person_id or (not inspects and _works_there(session, actor, row, at)):
         raise LookRefused(
             "a second look is another ward's",

@@ -14,7 +14,6 @@ from service.admissions import admission_records
 from service.facilities import (
     Facility,
     bed_by_hospital_code,
-    facilities_readable,
     facility_by_id,
     facility_for,
     ward,
@@ -22,13 +21,13 @@ from service.facilities import (
 )
 from service.kit.clock import Clock, utc
 from service.kit.errors import InvalidInput, NotFound
-from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.occupancy.bed_looks import look_at_bed
 from service.occupancy.between import bed_checks
 from service.occupancy.draw import DrawnCall
 from service.occupancy.draws import commit_draw, draws_of, plan_of, verify_recorded
 from service.occupancy.gather import place_of
+from service.occupancy.region_calls import group_of, start_region
 from service.occupancy.roll_call_schemas import (
     BedCheckOut,
     BedLookIn,
@@ -36,6 +35,7 @@ from service.occupancy.roll_call_schemas import (
     DrawIn,
     DrawnCallOut,
     DrawOut,
+    GroupOut,
     PlanOut,
     ProgressOut,
     RollCallIn,
@@ -64,7 +64,7 @@ def post_roll_call(body: RollCallIn, actor: Starter, session: WriteSession, cont
     if (body.facility is None) == (body.region is None):
         raise InvalidInput("give a facility or a region", field="facility", remedy="one of the two")
     if body.region is not None:
-        return _count_region(body, actor, session, context.clock, context)
+        return _count_region(body, actor, session, context)
     place = facility_for(session, actor, Permission.ROLL_CALLS_START, body.facility or "")
     in_ward = ward(session, place.id, body.ward) if body.ward is not None else None
     bed = bed_by_hospital_code(session, place.id, body.bed) if body.bed is not None else None
@@ -75,33 +75,17 @@ def post_roll_call(body: RollCallIn, actor: Starter, session: WriteSession, cont
     return [RollCallOut.of(row, place.code)]
 
 
-def _count_region(
-    body: RollCallIn, actor: Actor, session: Session, clock: Clock, context: ContextDep
-) -> list[RollCallOut]:
+def _count_region(body: RollCallIn, actor: Actor, session: Session, context: ContextDep) -> list[RollCallOut]:
     if body.ward is not None or body.bed is not None:
         raise InvalidInput("a region is counted whole", field="ward", remedy="leave ward and bed out")
-    allowed = actor.facilities(Permission.ROLL_CALLS_START)
-    found = [item for item in facilities_readable(session, allowed) if item.region == body.region]
-    if not found:
-        raise NotFound("no facility of this region", field="region", remedy="set facility.region in the layouts")
-    group_id = new_id()
-    return [
-        RollCallOut.of(
-            start_surprise(
-                context,
-                session,
-                actor,
-                place,
-                scope_of(None, None),
-                at=watermark(place, clock),
-                reason=body.reason,
-                group_id=group_id,
-                region=True,
-            ),
-            place.code,
-        )
-        for place in found
-    ]
+    opened = start_region(context, session, actor, body.region or "", body.reason, context.clock)
+    return [RollCallOut.of(row, place.code) for row, place in opened]
+
+
+@router.get("/roll-call-groups/{group_id}", summary="How far a region's roll call is")
+def read_group(group_id: Id, actor: Reader, session: ReadSession, context: ContextDep) -> GroupOut:
+    """Live, over all facilities of the region that the caller may read; `group_id` is that of each one's roll call."""
+    return GroupOut.of(group_of(session, actor, group_id, context.clock))
 
 
 @router.get("/roll-calls", summary="Roll calls, the latest first")

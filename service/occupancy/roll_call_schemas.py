@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.occupancy.draw import DrawnCall
 from service.occupancy.outcome import PresenceState
+from service.occupancy.region_calls import CallCounts, GroupLine, total_of
 from service.occupancy.roll_call_tables import BedCheck, RollCall, RollCallDraw
 from service.occupancy.roll_progress import CallLine, RollCallProgress, Standing
 
@@ -210,3 +212,68 @@ class BedLookRecorded(BaseModel):
 
     look_id: str
     looked_at: datetime
+
+
+class CallCountsOut(BaseModel):
+    """How many people stand how. expected = covered + unidentified + open + unanswered."""
+
+    expected: int
+    covered: int
+    unidentified: int
+    open: int
+    unanswered: int
+    excused: int
+    no_reference: int
+
+    @classmethod
+    def of(cls, counts: CallCounts) -> CallCountsOut:
+        """The counts as the wire has them."""
+        return cls(
+            expected=counts.expected,
+            covered=counts.covered,
+            unidentified=counts.count(Standing.UNIDENTIFIED),
+            open=counts.open,
+            unanswered=counts.unanswered,
+            excused=counts.excused,
+            no_reference=counts.count(Standing.NO_REFERENCE),
+        )
+
+
+class GroupLineOut(BaseModel):
+    """One facility's part of a region's roll call."""
+
+    roll_call_id: str
+    facility: str
+    at: datetime = Field(description="The facility's event time.")
+    is_open: bool
+    counts: CallCountsOut
+
+
+class GroupOut(BaseModel):
+    """How far a region's roll call is: facility by facility, and together."""
+
+    group_id: str
+    region: str
+    is_open: bool
+    total: CallCountsOut
+    facilities: list[GroupLineOut]
+
+    @classmethod
+    def of(cls, lines: Sequence[GroupLine]) -> GroupOut:
+        """The lines as the wire has them."""
+        return cls(
+            group_id=lines[0].call.group_id,
+            region=lines[0].facility.region,
+            is_open=any(line.is_open for line in lines),
+            total=CallCountsOut.of(total_of(lines)),
+            facilities=[
+                GroupLineOut(
+                    roll_call_id=line.call.id,
+                    facility=line.facility.code,
+                    at=line.at,
+                    is_open=line.is_open,
+                    counts=CallCountsOut.of(line.counts),
+                )
+                for line in lines
+            ],
+        )

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from service.facilities import CheckKind
@@ -17,7 +19,8 @@ from service.occupancy.outcome import PresenceState
 from service.occupancy.repository import chunks, looks_on
 from service.occupancy.roll_call_tables import RollCall, RollCallEntry
 from service.occupancy.tables import DirectedCheck, PresenceCheck
-from service.sightings import Sighting, sightings_of
+from service.occupancy.trusted import judged_sightings
+from service.sightings import Sighting
 
 
 class Standing(StrEnum):
@@ -141,21 +144,37 @@ def duplicates_in(session: Session, call: RollCall) -> int:
     during = Interval(call.opens_at, call.closes_at)
     by_patient: dict[str, list[Sighting]] = {}
     if entries:
-        for face in sightings_of(session, call.facility_id, {entry.patient_id for entry in entries}, [during]):
+        for face in judged_sightings(session, call.facility_id, {entry.patient_id for entry in entries}, [during]):
             by_patient.setdefault(face.patient_id, []).append(face)
-    found = 0
+    noted: list[dict[str, Any]] = []
     for entry in entries:
         faces = by_patient.get(entry.patient_id, [])
-        if not faces:
-            continue
-        entry.counted_reading_id = faces[0].reading_id
-        elsewhere = [face for face in faces if face.bed_id != faces[0].bed_id]
-        entry.duplicates = [
-            {"bed_id": face.bed_id, "reading_id": face.reading_id, "at": face.at.isoformat()} for face in elsewhere
-        ]
-        found += bool(elsewhere)
-        session.add(entry)
-    return found
+        if faces:
+            elsewhere = [
+                {"bed_id": face.bed_id, "reading_id": face.reading_id, "at": face.at.isoformat()}
+                for face in faces
+                if face.bed_id != faces[0].bed_id
+            ]
+            noted.append({"id": entry.id, "counted_reading_id": faces[0].reading_id, "duplicates": elsewhere})
+    if noted:
+        session.execute(update(RollCallEntry), noted)
+    return sum(bool(item["duplicates"]) for item in noted)
+
+
+def standing_of(
+    state: PresenceState | None, call: RollCall, at: datetime, *, is_second: bool, is_answered: bool
+) -> Standing:
+    """Where a person stands at `at` whose check at the call's instant says `state` (None: not judged)."""
+    if is_second:
+        return Standing.SECOND
+    if state is None:
+        # Who left between the instant and the cameras' time has no check: nobody is asked about them.
+        return Standing.WAITING if at < call.closes_at else Standing.EXCUSED
+    if state in _BY_STATE:
+        return _BY_STATE[state]
+    if is_answered:
+        return Standing.ANSWERED
+    return Standing.OPEN if at < call.closes_at else Standing.UNANSWERED
 
 
 def _line(
@@ -171,17 +190,7 @@ def _line(
         for look in looks.get(entry.admission_id, ())
         if look.due_at == call.opens_at and look.looked_at <= call.closes_at
     ]
-    if entry.second_of is not None:
-        standing = Standing.SECOND
-    elif state is None:
-        # Who left between the instant and the cameras' time has no check: nobody is asked about them.
-        standing = Standing.WAITING if at < call.closes_at else Standing.EXCUSED
-    elif state in _BY_STATE:
-        standing = _BY_STATE[state]
-    elif own:
-        standing = Standing.ANSWERED
-    else:
-        standing = Standing.OPEN if at < call.closes_at else Standing.UNANSWERED
+    standing = standing_of(state, call, at, is_second=entry.second_of is not None, is_answered=bool(own))
     return CallLine(
         entry.admission_id,
         entry.ward_id,

@@ -12,6 +12,7 @@ from service.kit.ids import new_id
 from service.occupancy.hand_tables import ExcuseTap as ExcuseTap
 from service.occupancy.hand_tables import HandheldChallenge as HandheldChallenge
 from service.occupancy.hand_tables import HandheldPicture as HandheldPicture
+from service.occupancy.hand_tables import LoggedPause as LoggedPause
 from service.occupancy.hand_tables import Reverification as Reverification
 from service.occupancy.roll_call_tables import BedCheck as BedCheck
 from service.occupancy.roll_call_tables import BedLook as BedLook

@@ -31,6 +31,7 @@ class Observation:
     """What all cameras together say of one bed at one instant, for one patient.
 
     `others`: enrolled people other than the patient whose faces were recognised there. `lone`: no second face.
+    `carried`: nothing had changed since an earlier picture: the bed was seen, and nobody looked a second time.
     """
 
     at: datetime
@@ -39,6 +40,7 @@ class Observation:
     others: tuple[str, ...] = ()
     lone: bool = True
     cause: str | None = None
+    carried: bool = False
 
     @property
     def observed(self) -> bool:
@@ -134,6 +136,7 @@ def _combine(at: datetime, readings: Sequence[Reading], patient_id: str) -> Obse
             others=(other,) if other else (),
             lone=one.lone,
             cause=cause_for(one, patient_id) if one.late else one.cause,
+            carried=one.carried,
         )
     ranked = [(_rank(reading, patient_id), reading) for reading in readings]
     best = min(rank for rank, _ in ranked)
@@ -145,6 +148,7 @@ def _combine(at: datetime, readings: Sequence[Reading], patient_id: str) -> Obse
         others=tuple(sorted({_other(reading, patient_id) for reading in chosen} - {""})),
         lone=all(reading.lone for reading in readings),
         cause=cause_for(chosen[0], patient_id),
+        carried=all(reading.carried for reading in chosen),
     )
 
 

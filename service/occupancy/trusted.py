@@ -8,16 +8,26 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from service.kit.intervals import Interval
-from service.sightings import Reading, readings, with_lateness
+from service.occupancy.pauses import hide_paused, paused_sightings
+from service.sightings import Reading, Sighting, readings, sightings_of, with_lateness
 from service.vision import BedState
 
 
 def judged_readings(
     session: Session, facility_id: str, bed_ids: Collection[str] | None, spans: Iterable[Interval]
 ) -> tuple[Reading, ...]:
-    """The readings of these beds (None: of all) in any of `spans`, those from late pictures marked as such."""
+    """The readings of these beds (None: of all) in any of `spans`: those from late pictures marked as such, those of a
+    privacy pause unobserved."""
     wanted = list(spans)
-    return with_lateness(session, facility_id, bed_ids, wanted, readings(session, facility_id, bed_ids, wanted))
+    found = with_lateness(session, facility_id, bed_ids, wanted, readings(session, facility_id, bed_ids, wanted))
+    return hide_paused(session, facility_id, found)
+
+
+def judged_sightings(
+    session: Session, facility_id: str, patient_ids: Collection[str] | None, spans: Iterable[Interval]
+) -> tuple[Sighting, ...]:
+    """Where these patients (None: all) were recognised in any of `spans`; in a privacy pause nobody is."""
+    return paused_sightings(session, facility_id, sightings_of(session, facility_id, patient_ids, spans))
 
 
 def proving(found: Iterable[Reading]) -> list[Reading]:

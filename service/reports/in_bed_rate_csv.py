@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from service.occupancy import InBedRateRow
 
@@ -41,21 +42,32 @@ _HEADINGS: Mapping[str, str] = {
 }
 """The API's name of each column, and its Chinese heading."""
 
+_FACILITY = {"ward": "facility", "病区": "机构"}
+"""What the column of places is called in a region's table."""
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 BYTE_ORDER_MARK = "\ufeff"
 """Spreadsheets take a file without it for the machine's old code page, and Chinese becomes noise."""
 
 
-def in_bed_rate_csv(rows: Iterable[InBedRateRow], ward_names: Mapping[str, str], language: str) -> str:
+Place = Literal["ward", "facility"]
+
+
+def in_bed_rate_csv(
+    rows: Iterable[InBedRateRow], ward_names: Mapping[str, str], language: str, place: Place = "ward"
+) -> str:
     """The rows as CSV (RFC 4180, UTF-8 with a byte order mark). Proportions 0..1 in full precision, empty for none.
 
     `ward_names`: ward id -> name. `language` "zh" gives Chinese headings, anything else the API's field names.
+    `place` "facility": the rows are a region's, and the third column names facilities.
     """
     target = io.StringIO()
     target.write(BYTE_ORDER_MARK)
     writer = csv.writer(target)
-    writer.writerow(_HEADINGS.values() if language == "zh" else _HEADINGS.keys())
+    of_place = _FACILITY if place == "facility" else {}
+    headings = {of_place.get(name, name): of_place.get(words, words) for name, words in _HEADINGS.items()}
+    writer.writerow(headings.values() if language == "zh" else headings.keys())
     for row in rows:
         cells = _cells(row, ward_names)
         writer.writerow([cells[name] for name in _HEADINGS])

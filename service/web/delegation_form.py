@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,7 @@ class DelegationForm(BaseModel):
     uses_per_period: Annotated[int, Field(ge=1, le=1000)] | None = None
     period_days: Annotated[int, Field(ge=1, le=3660)] = 30
     drug_classes: Annotated[str, Field(max_length=500)] = ""
+    max_quantity: Annotated[Decimal, Field(gt=0, le=100_000, max_digits=9, decimal_places=3)] | None = None
     documents: Annotated[
         list[Literal["id_card", "social_card", "household_register", "delegation_letter", "passport"]],
         Field(max_length=10),
@@ -78,7 +80,23 @@ def enter(session: Session, entry: Entry, form: DelegationForm) -> Delegation:
 
 
 def _delegation(form: DelegationForm, zone: ZoneInfo) -> NewDelegation:
-    classes = tuple(part.strip() for part in _BETWEEN.split(form.drug_classes) if part.strip())
+    return NewDelegation(
+        delegate_no=form.delegate_no,
+        patient_no=form.patient_no,
+        valid_from=midnight(form.valid_from, zone, "valid_from"),
+        valid_to=midnight(form.valid_to, zone, "valid_to", after=True) if form.valid_to else None,
+        relation=form.relation,
+        drug_classes=classes_of(form.drug_classes),
+        uses_per_period=form.uses_per_period,
+        period_days=form.period_days,
+        documents=tuple(dict.fromkeys(form.documents)),
+        max_quantity=form.max_quantity,
+    )
+
+
+def classes_of(text: str) -> tuple[str, ...]:
+    """Drug classes written with commas between them. Raises `InvalidInput`."""
+    classes = tuple(part.strip() for part in _BETWEEN.split(text) if part.strip())
     if any(len(part) > 64 or not part.isprintable() for part in classes) or len(classes) > 50:
         raise InvalidInput(
             "is not a list of drug classes",
@@ -87,20 +105,11 @@ def _delegation(form: DelegationForm, zone: ZoneInfo) -> NewDelegation:
             message_zh="不是药品类别列表",
             remedy_zh="最多 50 个类别，用逗号分隔",
         )
-    return NewDelegation(
-        delegate_no=form.delegate_no,
-        patient_no=form.patient_no,
-        valid_from=_midnight(form.valid_from, zone, "valid_from"),
-        valid_to=_midnight(form.valid_to, zone, "valid_to", after=True) if form.valid_to else None,
-        relation=form.relation,
-        drug_classes=classes,
-        uses_per_period=form.uses_per_period,
-        period_days=form.period_days,
-        documents=tuple(dict.fromkeys(form.documents)),
-    )
+    return classes
 
 
-def _midnight(day: date, zone: ZoneInfo, field: str, *, after: bool = False) -> datetime:
+def midnight(day: date, zone: ZoneInfo, field: str, *, after: bool = False) -> datetime:
+    """The day's first midnight, or the next one. Raises `InvalidInput` for a day too far away."""
     if not 1900 <= day.year <= 2200:
         raise InvalidInput(
             "is too far away",

@@ -13,12 +13,12 @@ from service.admissions import AdmissionRecord, admission_record, admission_reco
 from service.facilities import Facility
 from service.kit.intervals import Interval
 from service.occupancy import checks_of, looks_of
-from service.screening import Finding, explain, readable_by, subject_label
+from service.screening import Finding, decisions_of, explain, readable_by, subject_label
 from service.sightings import readings
 from service.web.places import Places, facility_name, in_shadow
 from service.web.stay_lines import check_lines, look_lines
 from service.web.texts import Language
-from service.web.views import FactLine, FindingDetail, FindingLine, PictureLine
+from service.web.views import DecisionLine, FactLine, FindingDetail, FindingLine, PictureLine
 from service.web.wording import Wording
 
 MOST_PICTURES = 24
@@ -69,6 +69,7 @@ def _line(
         severity=finding.severity,
         state=finding.state,
         corrected=finding.corrected_after_notice,
+        decision=finding.decision,
         in_shadow=finding.in_shadow,
         headline=told.headline,
         subject_kind=finding.subject_kind,
@@ -116,6 +117,10 @@ def finding_detail(
         severity=finding.severity,
         state=finding.state,
         corrected=finding.corrected_after_notice,
+        decision=finding.decision,
+        decisions=_decisions(session, finding),
+        may_decide=_may_decide(finding, actor),
+        seen=finding.updated_at.isoformat(),
         in_shadow=finding.in_shadow,
         headline=told.headline,
         paragraphs=told.paragraphs,
@@ -138,6 +143,18 @@ def finding_detail(
     )
 
 
+def _decisions(session: Session, finding: Finding) -> tuple[DecisionLine, ...]:
+    return tuple(
+        DecisionLine(item.verdict, item.reason, item.person_name, item.decided_at)
+        for item in decisions_of(session, [finding.id]).get(finding.id, ())
+    )
+
+
+def _may_decide(finding: Finding, actor: Actor) -> bool:
+    may = actor.kind == "user" and actor.may(Permission.FINDINGS_DECIDE, finding.facility_id)
+    return may and finding.state != "withdrawn"
+
+
 def _pictures(
     session: Session,
     facility: Facility,
@@ -156,7 +173,8 @@ def _pictures(
     wanted = frozenset(evidence_ids)
     found = [reading for reading in seen if reading.reading_id in wanted]
     return tuple(
-        PictureLine(reading.reading_id, reading.captured_at, reading.state.value) for reading in found[:MOST_PICTURES]
+        PictureLine(reading.reading_id, reading.captured_at, reading.state.value, reading.carried)
+        for reading in found[:MOST_PICTURES]
     )
 
 

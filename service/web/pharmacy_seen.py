@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlmodel import Session
 
+from service.access import Actor
 from service.contracts import REASON_TEXTS, ReasonCode
 from service.facilities import Facility
-from service.pharmacy import DelegationOut, Purchase, PurchaseReview, lines_of
+from service.pharmacy import UNPACED, DelegationOut, Purchase, PurchaseReview, lines_of, may_see_reasons
+from service.web.approval_form import ProposalSeen
 from service.web.signs import Sign
 
 _VERDICTS = {
@@ -71,17 +73,23 @@ class ReviewLine:
 
 @dataclass(frozen=True, slots=True)
 class DelegationLine:
-    """One delegation with the sign of how it stands."""
+    """One delegation with the sign of how it stands; while it waits, with what it would get."""
 
     row: DelegationOut
     sign: Sign
+    proposal: ProposalSeen | None = None
 
 
 def purchase_lines(
-    session: Session, rows: Sequence[Purchase], places: Mapping[str, Facility], language: str
+    session: Session, rows: Sequence[Purchase], places: Mapping[str, Facility], language: str, actor: Actor
 ) -> list[PurchaseLineSeen]:
-    """The purchases in the reader's language."""
-    return [purchase_line(session, row, places[row.facility_id], language) for row in rows]
+    """The purchases in the reader's language; why they were decided only for those who decide there."""
+    lines = []
+    for row in rows:
+        line = purchase_line(session, row, places[row.facility_id], language)
+        shown = may_see_reasons(actor, row.facility_id)
+        lines.append(line if shown else replace(line, reasons=(), causes=()))
+    return lines
 
 
 def purchase_line(session: Session, row: Purchase, place: Facility, language: str) -> PurchaseLineSeen:
@@ -104,7 +112,7 @@ def purchase_line(session: Session, row: Purchase, place: Facility, language: st
         state=row.state,
         drugs=drugs,
         reasons=tuple(reasons),
-        causes=tuple(row.causes),
+        causes=(*row.causes, *([UNPACED] if UNPACED in row.liveness_reasons else [])),
         similarity=row.similarity,
         method=row.method,
     )
@@ -135,7 +143,10 @@ def review_lines(
     ]
 
 
-def delegation_lines(rows: Iterable[DelegationOut]) -> list[DelegationLine]:
+def delegation_lines(rows: Iterable[DelegationOut], waiting: Mapping[str, ProposalSeen]) -> list[DelegationLine]:
     """The register's rows, those that wait first."""
-    lines = [DelegationLine(row, _STANDINGS.get(row.standing or "", Sign("mute", "clock"))) for row in rows]
+    other = Sign("mute", "clock")
+    lines = [
+        DelegationLine(row, _STANDINGS.get(row.standing or "", other), waiting.get(row.delegation_id)) for row in rows
+    ]
     return sorted(lines, key=lambda line: line.row.status != "pending_review")

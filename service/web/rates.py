@@ -55,7 +55,7 @@ def rate_row(row: InBedRateRow, words: Wording, ward: Naming) -> RateRow:
 
 def rate_charts(rows: Sequence[RateRow], by: str, target: float) -> tuple[NamedChart, ...]:
     """One chart, or one for each ward when rows are split by ward and by time. A single row needs none."""
-    if by in ("day", "ward", "hour"):
+    if by in ("day", "ward", "hour", "facility"):
         return (NamedChart(None, draw_rate([_point(row) for row in rows], target)),) if len(rows) > 1 else ()
     wards = list(dict.fromkeys(row.ward for row in rows))
     return tuple(

@@ -89,6 +89,8 @@ class BedCard:
     causes: tuple[str, ...]
     look: OpenLook | None
     strip: Strip
+    pause_id: str | None = None
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,17 @@ class Board:
     follows: bool
     beds: tuple[BedCard, ...]
     counts: tuple[tuple[str, int], ...]
+    cameras: tuple[CameraCurtain, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCurtain:
+    """A camera of the ward, before which a curtain may be drawn; or is, until `paused_until`."""
+
+    camera_id: str
+    code: str
+    pause_id: str | None
+    paused_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +205,10 @@ class Report:
     wards: tuple[Choice, ...]
     groupings: tuple[Choice, ...]
     csv_url: str
+    asked: str = "facility"
+    """What the report is of: facility | region."""
+    regions: tuple[Choice, ...] = ()
+    """The regions in which the reader may see several facilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +222,7 @@ class FindingLine:
     severity: str
     state: str
     corrected: bool
+    decision: str
     in_shadow: bool
     headline: str
     subject_kind: str
@@ -256,11 +274,22 @@ class PictureLine:
     reading_id: str
     captured_at: datetime
     state: str
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """What a person decided about a finding."""
+
+    verdict: str
+    reason: str
+    person: str
+    decided_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class FindingDetail:
-    """A finding with everything for and against it."""
+    """A finding with everything for and against it. `seen`: its last change, as a form that decides sends it back."""
 
     finding_id: str
     rule: str
@@ -275,6 +304,10 @@ class FindingDetail:
     severity: str
     state: str
     corrected: bool
+    decision: str
+    decisions: tuple[DecisionLine, ...]
+    may_decide: bool
+    seen: str
     in_shadow: bool
     headline: str
     paragraphs: tuple[str, ...]

@@ -10,26 +10,30 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from service.admissions import AdmissionRecord, active_admissions
-from service.facilities import Bed, Facility, Ward, beds_of_ward
+from service.facilities import Bed, Camera, Facility, Ward, beds_of_ward, cameras_of
 from service.kit.clock import Clock
 from service.kit.intervals import Interval
 from service.occupancy import (
     DirectedState,
+    LoggedPause,
     PresenceCheck,
     PresencePolicy,
     Request,
     checks_of,
     directed_checks,
+    hide_paused,
+    judged_sightings,
     place_of,
     requests_with_state,
+    running,
 )
-from service.sightings import Reading, first_captured_at, readings, sightings_of
+from service.sightings import Reading, first_captured_at, readings
 from service.web.bed_day import spans_of_bed, trailing
 from service.web.charts.strip import draw_strip
 from service.web.places import facility_name, ward_name
 from service.web.signs import BED_STATES
 from service.web.texts import Language
-from service.web.views import BedCard, Board, OpenLook
+from service.web.views import BedCard, Board, CameraCurtain, OpenLook
 
 DAY = timedelta(hours=24)
 _SHOWN_PRESENT = ("present_verified", "present_alternative")
@@ -47,6 +51,7 @@ class _WardFacts:
     recognised: Mapping[str, datetime]
     checks: Mapping[str, Sequence[PresenceCheck]]
     requests: Mapping[str, Sequence[Request]]
+    pauses: Sequence[LoggedPause]
 
 
 def board_view(
@@ -74,6 +79,7 @@ def board_view(
         follows=follows,
         beds=cards,
         counts=tuple((state, counted[state]) for state in BED_STATES if counted[state]),
+        cameras=tuple(_curtain(camera, facts.pauses) for camera in cameras_of(session, ward.id) if camera.is_active),
     )
 
 
@@ -83,10 +89,12 @@ def _gather(session: Session, facility: Facility, beds: Sequence[Bed], at: datet
     active = active_admissions(session, facility.id, Interval(day.start, at + timedelta(microseconds=1)))
     records = [record for record in active if any(stay.bed_id in ids for stay in record.assignments)]
     by_bed: dict[str, list[Reading]] = defaultdict(list)
-    for reading in readings(session, facility.id, ids, [day]):
+    for reading in hide_paused(session, facility.id, readings(session, facility.id, ids, [day])):
         by_bed[reading.bed_id].append(reading)
     patients = {record.patient_id for record in records}
-    recognised = {sighting.patient_id: sighting.at for sighting in sightings_of(session, facility.id, patients, [day])}
+    recognised = {
+        sighting.patient_id: sighting.at for sighting in judged_sightings(session, facility.id, patients, [day])
+    }
     admissions = {record.admission_id for record in records}
     checks: dict[str, list[PresenceCheck]] = defaultdict(list)
     for check in checks_of(session, facility.id, admissions):
@@ -105,6 +113,7 @@ def _gather(session: Session, facility: Facility, beds: Sequence[Bed], at: datet
         recognised=recognised,
         checks=checks,
         requests=requests,
+        pauses=running(session, facility.id, at),
     )
 
 
@@ -120,6 +129,7 @@ def _card(bed: Bed, facts: _WardFacts) -> BedCard:
     verified = [check.due_at for check in checks if check.outcome in _SHOWN_PRESENT]
     faces = [at for check in checks if (at := _face_at(check)) is not None]
     recognised = [facts.recognised[record.patient_id]] if record and record.patient_id in facts.recognised else []
+    pause = next((item for item in facts.pauses if item.bed_id == bed.id), None)
     return BedCard(
         bed_id=bed.id,
         code=bed.code,
@@ -136,7 +146,14 @@ def _card(bed: Bed, facts: _WardFacts) -> BedCard:
         causes=causes if state == "unobserved" else (),
         look=_open_look(facts.requests.get(record.admission_id, ()) if record else (), facts.at),
         strip=draw_strip(spans, facts.at, DAY),
+        pause_id=pause.id if pause else None,
+        paused_until=pause.ends_at if pause else None,
     )
+
+
+def _curtain(camera: Camera, pauses: Sequence[LoggedPause]) -> CameraCurtain:
+    drawn = next((item for item in pauses if item.camera_id == camera.id), None)
+    return CameraCurtain(camera.id, camera.code, drawn.id if drawn else None, drawn.ends_at if drawn else None)
 
 
 def _face_at(check: PresenceCheck) -> datetime | None:

@@ -97,7 +97,7 @@ def photograph(
             {"id": snapshot_id, "facility_id": full.facility_id, "camera_id": full.camera_id}
             | {"sequence": int(when.timestamp()), "sha256": snapshot_id, "media_type": "image/jpeg", "byte_count": 1}
             | {"captured_at": when, "received_at": when, "state": "analysed", "strangers": 0, "is_held": False}
-            | {"pack_hash": PACK}
+            | {"pack_hash": PACK, "trust": "live", "judged_at": "server"}
         )
         for k, (bed_id, patient_id, _, zone_id) in enumerate(full.places):
             shown = state(k, when)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from sqlmodel import select
 
+from service.access.tables import RoleGrant
 from service.facilities import DEFAULT_POLICY, policy_book, record_level_policy
 from service.kit.errors import Conflict, InvalidInput
 from service.kit.intervals import Interval
@@ -158,6 +159,23 @@ def test_the_third_find_in_a_row_calls_for_somebody_else(context, ward, nurse, a
     body = {"result": "confirmed", "method": "wristband"}
     path = f"/api/v1/reverifications/{rows[0].id}"
     assert builders.browser(app, context, user).post(path, json=body).status_code == 422
+    with context.database.transaction() as session:  # a colleague of that ward, whom somebody made an inspector besides
+        both = builders.create_user(
+            session, role="ward_staff", facility=session.get_one(builders.Facility, ward.facility_id)
+        )
+        session.add(RoleGrant(user_id=both.id, facility_id=ward.facility_id, role="inspector"))
+        session.add(
+            DirectedLook(
+                directed_check_id=request.id,
+                person_id=both.id,
+                role="ward_staff",
+                looked_at=at("02 09:44"),
+                result="found",
+                method="bedside",
+                recorded_at=at("02 10:00"),
+            )
+        )
+    assert builders.browser(app, context, both).post(path, json=body).status_code == 422
     answer = builders.browser(app, context, inspector).post(path, json=body)
     assert (answer.status_code, answer.json()["result"]) == (200, "confirmed")
 

@@ -44,7 +44,7 @@ def fill(context: Context) -> str:
             snapshots.append(
                 snapshot
                 | {"sha256": new_id(), "media_type": "image/jpeg", "byte_count": 1, "state": "analysed", "strangers": 0}
-                | {"captured_at": when, "received_at": when, "is_held": False}
+                | {"captured_at": when, "received_at": when, "is_held": False, "judged_at": "server"}
             )
             for number, (bed_id, patient_id, zone_id) in enumerate(beds):
                 state = "empty" if number % 10 == 0 else "patient" if k == 0 else "unidentified"

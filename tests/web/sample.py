@@ -12,8 +12,10 @@ from service.web.pages.cameras import ALARM_SIGNS, AlarmTag, CameraRow
 from service.web.views import (
     BedCard,
     Board,
+    CameraCurtain,
     CheckLine,
     Choice,
+    DecisionLine,
     FacilitySummary,
     FactLine,
     FindingDetail,
@@ -33,6 +35,12 @@ ZONE = "Asia/Shanghai"
 NOW = datetime(2026, 3, 8, 3, 20, tzinfo=UTC)
 """11:20 in Shanghai."""
 TARGET = 0.94
+
+
+CURTAINS = (
+    CameraCurtain("c1" * 16, "cam-1", None, None),
+    CameraCurtain("c2" * 16, "cam-2", "dd" * 16, NOW + timedelta(minutes=5)),
+)
 
 
 def rate(low: int, high: int, expected: int, coverage: float = 0.97) -> RateView:
@@ -65,6 +73,8 @@ def bed(index: int, spans: list[tuple[float, float, str, str | None]], **changes
         "causes": (),
         "look": None,
         "strip": drawn,
+        "pause_id": "aa" * 16 if index == 3 else None,
+        "paused_until": NOW + timedelta(minutes=20) if index == 3 else None,
     }
     return BedCard(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -126,7 +136,16 @@ def board(*, follows: bool = True) -> Board:
     for card in beds:
         counts[card.state] = counts.get(card.state, 0) + 1
     return Board(
-        "north", "North District Hospital", "ab" * 16, "Ward 3 East", ZONE, NOW, follows, beds, tuple(counts.items())
+        "north",
+        "North District Hospital",
+        "ab" * 16,
+        "Ward 3 East",
+        ZONE,
+        NOW,
+        follows,
+        beds,
+        tuple(counts.items()),
+        CURTAINS,
     )
 
 
@@ -248,6 +267,12 @@ def finding(*, state: str = "raised", shadow: bool = True) -> FindingDetail:
         severity="high",
         state=state,
         corrected=False,
+        decision="dismissed" if state == "dismissed" else "",
+        decisions=(DecisionLine("dismissed", "The leave form is in the file.", "li.na", NOW),)
+        if state == "dismissed"
+        else (),
+        may_decide=state != "withdrawn",
+        seen=NOW.isoformat(),
         in_shadow=shadow,
         headline="Patient P10032 was confirmed absent at two checks on two days without leave",
         paragraphs=(
@@ -298,6 +323,7 @@ def finding_lines() -> tuple[FindingLine, ...]:
             severity,
             state,
             False,
+            "upheld" if state == "withdrawn" else "",
             True,
             headline,
             "admission",

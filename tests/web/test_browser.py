@@ -104,7 +104,14 @@ def test_the_pages_on_which_people_are_asked(chromium: Chrome, origin: str, scen
     with scene.context.database.reading() as session:
         query = select(DirectedCheck.id).where(DirectedCheck.facility_id == scene.facility.id)
         check = session.exec(query.limit(1)).one()
-    paths = ("/directed-checks?view=all", f"/directed-checks/{check}", f"/hand-held/{check}", "/roll-calls")
+    paths = (
+        "/directed-checks?view=all",
+        f"/directed-checks/{check}",
+        f"/hand-held/{check}",
+        "/roll-calls",
+        "/by-hand",
+        "/bed-checks",
+    )
     for path in (*paths, "/pharmacy", "/pharmacy/queue", "/pharmacy/purchases"):
         chromium.get(f"{origin}{path}")
         assert complaints(chromium) == [], path

@@ -42,6 +42,7 @@ PAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     ),
     "finding": ("finding.html", {"finding": sample.finding(), "zone": sample.ZONE}),
     "finding-live": ("finding.html", {"finding": sample.finding(shadow=False), "zone": sample.ZONE}),
+    "finding-dismissed": ("finding.html", {"finding": sample.finding(state="dismissed"), "zone": sample.ZONE}),
     "finding-withdrawn": ("finding.html", {"finding": sample.finding(state="withdrawn"), "zone": sample.ZONE}),
     "story": ("story.html", {"story": sample.story(), "zone": sample.ZONE}),
     "directed": ("directed_checks.html", asked_pages.QUEUE),
@@ -52,6 +53,17 @@ PAGES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "roll-calls": ("roll_calls.html", asked_pages.CALLS),
     "roll-calls-none": ("roll_calls.html", {**asked_pages.CALLS, "calls": (), "draws": (), "may_start": False}),
     "roll-call": ("roll_call.html", asked_pages.CALL),
+    "roll-call-group": ("roll_call_group.html", asked_pages.GROUP),
+    "roll-call-group-closed": ("roll_call_group.html", asked_pages.GROUP_CLOSED),
+    "by-hand": ("by_hand.html", asked_pages.BY_HAND),
+    "by-hand-none": ("by_hand.html", asked_pages.BY_HAND_NONE),
+    "bed-checks": ("bed_checks.html", asked_pages.BED_CHECKS),
+    "bed-checks-none": ("bed_checks.html", {**asked_pages.BED_CHECKS, "lines": (), "number": 0}),
+    "board-tapping": ("board.html", {"board": sample.board(), "zone": sample.ZONE, "may_excuse": True}),
+    "report-region": (
+        "report.html",
+        {"report": replace(sample.report(), asked="region", by="facility"), "zone": sample.ZONE},
+    ),
     "pharmacy-none": (
         "pharmacy_delegations.html",
         {"lines": (), "patient_no": "", "may_decide": False, "facilities": (), "relations": (), "documents": ()},
@@ -170,6 +182,11 @@ def test_a_finding_says_what_it_is_and_what_happens_next() -> None:
     assert "stays inside" in drawn("finding")
     assert "may appeal" in drawn("finding-live")
     assert "no consequence" in drawn("finding-withdrawn")
+    assert "/decisions" not in drawn("finding-withdrawn")
+    assert "li.na dismissed it" in drawn("finding-dismissed")
+    assert "The leave form is in the file." in drawn("finding-dismissed")
+    assert "comes back only if there are new facts" in drawn("finding-dismissed")
+    assert 'name="csrf_token"' in drawn("finding")
     html = drawn("finding")
     assert html.index("What speaks against it") < html.index("Facts and thresholds")
 

@@ -2,10 +2,36 @@
 
 from fastapi import APIRouter
 
-from service.web.pages import board, cameras, directed, findings, gate, overview, pharmacy, report, roll_calls, story
+from service.web.pages import (
+    board,
+    by_hand,
+    cameras,
+    directed,
+    findings,
+    gate,
+    overview,
+    pharmacy,
+    region_report,
+    report,
+    roll_calls,
+    story,
+)
 
 router = APIRouter()
-for _part in (gate, overview, board, cameras, roll_calls, directed, report, pharmacy, findings, story):
+for _part in (
+    gate,
+    overview,
+    board,
+    cameras,
+    roll_calls,
+    directed,
+    by_hand,
+    report,
+    region_report,
+    pharmacy,
+    findings,
+    story,
+):
     router.include_router(_part.router)
 
 __all__ = ["router"]

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from service import ledger
 from service.access import Actor, FormGuard, Permission, allow
 from service.admissions import admission_record
-from service.facilities import Facility, bed_by_id, facility_by_id
+from service.facilities import Facility, bed_by_id, camera_by_id, facility_by_id
 from service.kit.errors import NotFound
 from service.occupancy import (
     Answer,
@@ -21,8 +21,10 @@ from service.occupancy import (
     LookMethod,
     LookResult,
     add_look,
+    end_pause,
     handheld_picture,
     handhelds_of,
+    pause,
     requests_with_state,
 )
 from service.occupancy import Request as Asked
@@ -216,6 +218,32 @@ def excuse(
     actor.require(Permission.DIRECTED_ANSWER, found.facility_id)
     tap(session, actor, found.id, TapKind(kind), context.clock)
     return RedirectResponse(f"/wards/{ward_id}#bed-{found.id}", 303)
+
+
+@router.post("/wards/{ward_id}/pauses", dependencies=[FormGuard])
+def draw_curtain(
+    ward_id: Id,
+    actor: Answerer,
+    session: WriteSession,
+    context: ContextDep,
+    bed: Annotated[str, Form(max_length=32)] = "",
+    camera: Annotated[str, Form(max_length=32)] = "",
+) -> Response:
+    """One tap on the board: the curtain is drawn around the bed, or before the camera, for half an hour."""
+    found_bed = bed_by_id(session, bed) if bed else None
+    found_camera = camera_by_id(session, camera) if camera and not bed else None
+    place = found_bed or found_camera
+    if place is None or place.ward_id != ward_id:
+        raise NotFound("no such bed or camera on this ward", field="bed", remedy="reload the board")
+    pause(session, actor, context.clock, bed=found_bed, camera=found_camera, minutes=30)
+    return RedirectResponse(f"/wards/{ward_id}#{f'bed-{bed}' if bed else 'curtains'}", 303)
+
+
+@router.post("/privacy-pauses/{pause_id}/end", dependencies=[FormGuard])
+def open_curtain(pause_id: Id, actor: Answerer, session: WriteSession, context: ContextDep) -> Response:
+    """One tap on the board: the curtain is open again."""
+    row = end_pause(session, actor, pause_id, context.clock)
+    return RedirectResponse(f"/wards/{row.ward_id}#{f'bed-{row.bed_id}' if row.bed_id else 'curtains'}", 303)
 
 
 def _readable(session: Session, actor: Actor, permission: Permission, check_id: str) -> tuple[DirectedCheck, Facility]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, cast
 
-from fastapi import APIRouter, Path, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import NoResultFound
 
 from service import ledger
-from service.access import Actor, Permission, allow
+from service.access import Actor, FormGuard, Permission, allow
 from service.facilities import facility_by_id, facility_for
+from service.kit.clock import parse_instant
 from service.kit.errors import InvalidInput, NotFound
-from service.platform.http import ContextDep, ReadSession
-from service.screening import finding_readable_by, readable_by
+from service.platform.http import ContextDep, ReadSession, WriteSession
+from service.screening import Verdict, decide, finding_readable_by, readable_by
 from service.sightings import evidence_picture
 from service.web.findings_seen import finding_detail, finding_lines
 from service.web.places import facility_choices, in_shadow, readable
@@ -24,8 +26,8 @@ router = APIRouter(include_in_schema=False)
 
 Viewer = Annotated[Actor, allow(Permission.FINDINGS_READ)]
 Id = Annotated[str, Path(max_length=32)]
-State = Literal["raised", "withdrawn"]
-STATES = ("raised", "withdrawn", "all")
+State = Literal["raised", "withdrawn", "dismissed"]
+STATES = ("raised", "dismissed", "withdrawn", "all")
 
 
 @router.get("/findings")
@@ -88,6 +90,26 @@ def show_finding(
             facility_id=facility.id,
         )
     return page(request, "finding.html", actor, zone=facility.timezone, finding=detail)
+
+
+@router.post("/findings/{finding_id}/decisions", dependencies=[FormGuard])
+def decide_finding(
+    finding_id: Id,
+    actor: Annotated[Actor, allow(Permission.FINDINGS_DECIDE)],
+    session: WriteSession,
+    context: ContextDep,
+    verdict: Annotated[Verdict, Form()],
+    seen: Annotated[str, Form(max_length=40)],
+    reason: Annotated[str, Form(max_length=4000)] = "",
+) -> Response:
+    """Records what the reader decided about the finding that they read."""
+    finding = finding_readable_by(session, actor, finding_id)
+    decide(session, actor, finding, verdict, reason, context.clock, seen=_instant(seen))
+    return RedirectResponse(f"/findings/{finding_id}#decisions", 303)
+
+
+def _instant(text: str) -> datetime:
+    return parse_instant(text, field="seen")
 
 
 @router.get("/findings/{finding_id}/evidence/{reading_id}.jpg")

@@ -19,11 +19,13 @@ from service.pharmacy import (
     pharmacy_entry,
     purchases_readable,
     queue,
+    record_reasons_read,
     review_for,
     row_readable,
     standing_now,
 )
 from service.platform.http import ContextDep, ReadSession, WriteSession
+from service.web.approval_form import ApprovalForm, is_waiting, limits_of, proposed
 from service.web.delegation_form import DOCUMENTS, RELATIONS, DelegationForm, enter
 from service.web.pharmacy_seen import delegation_lines, purchase_lines, review_lines
 from service.web.places import facility_choices
@@ -40,7 +42,7 @@ _NOTE = Form(max_length=500)
 def show_queue(
     request: Request,
     actor: Annotated[Actor, allow(Permission.PURCHASES_REVIEW)],
-    session: ReadSession,
+    session: WriteSession,
     context: ContextDep,
     facility: str = "",
 ) -> Response:
@@ -49,6 +51,7 @@ def show_queue(
     chosen = facility_for(session, actor, Permission.PURCHASES_REVIEW, facility) if facility else None
     found = queue(session, actor, facility_id=chosen.id if chosen else None, state=None)
     places = {place.id: place for place in facilities_readable(session, {row.facility_id for row, _ in found})}
+    record_reasons_read(session, actor, [row for _, row in found], context.clock.now())
     lines = review_lines(session, found, places, reader.language, context.clock.now())
     return page(
         request,
@@ -81,21 +84,27 @@ def decide_in_queue(
 
 @router.get("/pharmacy/purchases")
 def show_purchases(
-    request: Request, actor: Reader, session: ReadSession, facility: str = "", verdict: str = ""
+    request: Request,
+    actor: Reader,
+    session: WriteSession,
+    context: ContextDep,
+    facility: str = "",
+    verdict: str = "",
 ) -> Response:
-    """Purchases, the latest first, each with its reasons."""
+    """Purchases, the latest first; with their reasons for those who decide there, and that is recorded."""
     reader = reader_of(request, actor)
     if verdict not in ("", "approved", "refused", "manual_review", "provisional"):
         raise InvalidInput(f"{verdict[:20]!r} is no verdict", field="verdict", remedy="leave it out")
     chosen = facility_for(session, actor, Permission.PURCHASES_READ, facility) if facility else None
     rows = purchases_readable(session, actor, facility_id=chosen.id if chosen else None, verdict=verdict or None)
     places = {place.id: place for place in facilities_readable(session, {row.facility_id for row in rows})}
+    record_reasons_read(session, actor, rows[:200], context.clock.now())
     return page(
         request,
         "pharmacy_purchases.html",
         actor,
         zone=_zone([place.timezone for place in places.values()]),
-        lines=purchase_lines(session, rows[:200], places, reader.language),
+        lines=purchase_lines(session, rows[:200], places, reader.language, actor),
         facilities=facility_choices(session, actor, Permission.PURCHASES_READ, chosen, reader.language),
         verdict=verdict,
     )
@@ -111,12 +120,13 @@ def show_delegations(
     places = {place.id: place for place in facilities_readable(session, {row.facility_id for row, _ in found})}
     now = context.clock.now()
     shown = [standing_now(session, places[row.facility_id], row, now, number) for row, number in found[:300]]
+    waiting = {row.id: proposed(session, places[row.facility_id], row, now) for row, _ in found if is_waiting(row)}
     return page(
         request,
         "pharmacy_delegations.html",
         actor,
         zone=_zone([place.timezone for place in places.values()]),
-        lines=delegation_lines(shown),
+        lines=delegation_lines(shown, waiting),
         patient_no=patient_no,
         may_decide=actor.may(Permission.REGISTERS_WRITE),
         own=actor.label,
@@ -145,14 +155,12 @@ def decide_in_register(
     actor: Annotated[Actor, allow(Permission.REGISTERS_WRITE)],
     session: WriteSession,
     context: ContextDep,
-    decision: Annotated[Literal["approve", "refuse"], Form()],
-    note: Annotated[str, _NOTE] = "",
+    form: Annotated[ApprovalForm, Form()],
 ) -> Response:
-    """A person approves or rejects what was registered at a kiosk, or by a colleague."""
+    """A person approves or rejects what was registered at a kiosk, or by a colleague, and sets how far it goes."""
     row, place = row_readable(session, actor, Permission.REGISTERS_WRITE, delegation_by_id(session, delegation_id))
-    decide_delegation(
-        session, pharmacy_entry(place, actor, context.clock.now()), row, approve=decision == "approve", note=note
-    )
+    entry, approve = pharmacy_entry(place, actor, context.clock.now()), form.decision == "approve"
+    decide_delegation(session, entry, row, approve=approve, note=form.note, limits=limits_of(form, place))
     return RedirectResponse("/pharmacy", 303)
 
 

@@ -14,10 +14,11 @@ from service import ledger
 from service.access import Actor, Permission, allow
 from service.facilities import Facility, watermark
 from service.kit.errors import InvalidInput, NotFound
-from service.occupancy import InBedRateRow, in_bed_rate
+from service.occupancy import InBedRateRow, in_bed_rate, target_of
 from service.platform.context import Context
 from service.platform.http import ContextDep, ReadSession, WriteSession
 from service.reports import in_bed_rate_csv
+from service.web.pages.region_report import regions_of
 from service.web.places import Period, Places, chosen_facility, facility_choices, facility_name, in_shadow, period_of
 from service.web.rates import rate_charts, rate_row
 from service.web.render import page, reader_of
@@ -160,11 +161,12 @@ def _report(session: Session, asked: Question, request: Request, actor: Actor) -
         ward_name=places.ward(asked.ward_id) or None,
         rows=rows if total is not None and total.checks else (),
         total=total if total is not None and total.checks else None,
-        charts=rate_charts(rows, asked.by, facility.target_in_bed_rate),
+        charts=rate_charts(rows, asked.by, target_of(session, facility, asked.period.interval)),
         facilities=facility_choices(session, actor, Permission.OCCUPANCY_READ, facility, language),
         wards=tuple(Choice(ward_id, places.ward(ward_id), ward_id == asked.ward_id) for ward_id in places.wards),
         groupings=_groupings(reader.t, asked.by),
         csv_url=asked.address("/reports/in-bed-rate.csv"),
+        regions=regions_of(session, actor, facility.region),
     )
 
 

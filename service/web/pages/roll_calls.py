@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -13,18 +14,23 @@ from sqlmodel import Session
 
 from service.access import Actor, FormGuard, Permission, allow
 from service.admissions import admission_records
-from service.facilities import Facility, facility_by_id, facility_for, ward_by_id, watermark
+from service.facilities import Facility, bed_by_hospital_code, facility_by_id, facility_for, ward_by_id, watermark
 from service.kit.errors import NotFound
 from service.kit.intervals import Interval
 from service.occupancy import (
+    GroupLine,
     RollCall,
     RollCallProgress,
     Scope,
     Standing,
     draws_of,
+    facilities_of_region,
+    group_of,
     progress_of_call,
     roll_calls,
+    start_region,
     start_surprise,
+    total_of,
 )
 from service.platform.http import ContextDep, ReadSession, WriteSession
 from service.web.places import Places, chosen_facility, facility_choices, facility_name
@@ -36,6 +42,9 @@ router = APIRouter(include_in_schema=False)
 
 Viewer = Annotated[Actor, allow(Permission.OCCUPANCY_READ)]
 Id = Annotated[str, Path(max_length=32)]
+
+REGION = "*region"
+"""What the page's list of wards sends for a whole region; no ward's id begins so."""
 
 STANDING_TONES = {
     Standing.SEEN: "good",
@@ -74,6 +83,8 @@ class CallRow:
     expected: int | None
     covered: int | None
     unanswered: int | None
+    group_id: str | None = None
+    """That of a region's call, which has a page of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,8 @@ def show_roll_calls(
         calls=tuple(_row(call, places, at) for call in calls),
         draws=draws_of(session, found.id)[:6],
         may_start=actor.may(Permission.ROLL_CALLS_START, found.id),
+        region=found.region,
+        region_size=_region_size(session, actor, found),
     )
 
 
@@ -151,12 +164,27 @@ def start_roll_call(
     context: ContextDep,
     facility: Annotated[str, Form(max_length=64)] = "",
     ward: Annotated[str, Form(max_length=32)] = "",
+    bed: Annotated[str, Form(max_length=64)] = "",
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Counts now, and shows how far it is."""
     place = facility_for(session, actor, Permission.ROLL_CALLS_START, facility)
+    if ward == REGION and not bed.strip():
+        opened = start_region(context, session, actor, place.region, reason.strip(), context.clock)
+        return RedirectResponse(f"/roll-call-groups/{opened[0][0].group_id}", 303)
     scope = Scope()
-    if ward:
+    if bed.strip():
+        found = bed_by_hospital_code(session, place.id, bed.strip())
+        if found is None:
+            raise NotFound(
+                "no such bed here",
+                field="bed",
+                remedy="use the hospital's own code of the bed",
+                message_zh="没有这张床",
+                remedy_zh="请填写医院的床位编码",
+            )
+        scope = Scope("bed", found.ward_id, found.id)
+    elif ward:
         chosen = ward_by_id(session, ward)
         if chosen.facility_id != place.id:
             raise NotFound("no such ward here", field="ward", remedy="choose a ward from the list")
@@ -165,6 +193,51 @@ def start_roll_call(
         context, session, actor, place, scope, at=watermark(place, context.clock), reason=reason.strip()
     )
     return RedirectResponse(f"/roll-calls/{row.id}", 303)
+
+
+def _region_size(session: Session, actor: Actor, place: Facility) -> int:
+    """How many facilities of the region the actor may count at once; one is no region."""
+    found = facilities_of_region(session, actor, Permission.ROLL_CALLS_START, place.region)
+    return len(found) if len(found) > 1 else 0
+
+
+@router.get("/roll-call-groups/{group_id}")
+def show_group(group_id: Id, request: Request, actor: Viewer, session: ReadSession, context: ContextDep) -> Response:
+    """How far a region's roll call is, over all its facilities; the page follows it while one is open."""
+    lines = group_of(session, actor, group_id, context.clock)
+    return page(request, "roll_call_group.html", actor, zone=lines[0].facility.timezone, **_group(lines, request))
+
+
+@router.get("/roll-call-groups/{group_id}/progress")
+def show_group_progress(
+    group_id: Id, request: Request, actor: Viewer, session: ReadSession, context: ContextDep
+) -> Response:
+    """The numbers alone, for the page that follows. Unchanged ones are not sent again."""
+    lines = group_of(session, actor, group_id, context.clock)
+    values = _group(lines, request)
+    html = draw("roll_group_progress.html", reader_of(request, actor), zone=lines[0].facility.timezone, **values)
+    return _fragment(request, html)
+
+
+def _group(lines: Sequence[GroupLine], request: Request) -> dict[str, Any]:
+    language = reader_of(request).language
+    return {
+        "group_id": lines[0].call.group_id,
+        "region": lines[0].facility.region,
+        "opens_at": lines[0].call.opens_at,
+        "closes_at": lines[0].call.closes_at,
+        "is_open": any(line.is_open for line in lines),
+        "total": total_of(lines),
+        "facilities": tuple((line, facility_name(line.facility, language)) for line in lines),
+    }
+
+
+def _fragment(request: Request, html: str) -> Response:
+    etag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return HTMLResponse(html, headers=headers)
 
 
 @router.get("/roll-calls/{roll_call_id}")
@@ -197,11 +270,7 @@ def show_progress(
     shown = _page(session, row, place, watermark(place, context.clock), reader.language)
     may_answer = actor.may(Permission.DIRECTED_ANSWER, place.id)
     html = draw("roll_progress.html", reader, zone=place.timezone, shown=shown, may_answer=may_answer)
-    etag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Cookie, Accept-Language"}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
-    return HTMLResponse(html, headers=headers)
+    return _fragment(request, html)
 
 
 def _readable(session: Session, actor: Actor, roll_call_id: str) -> tuple[RollCall, Facility]:
@@ -231,6 +300,7 @@ def _row(call: RollCall, places: Places, at: datetime) -> CallRow:
         call.expected,
         call.covered,
         call.unanswered,
+        call.group_id if call.scope == "region" else None,
     )
 
 
