@@ -29,6 +29,7 @@ from service.platform.jobs import JobRunner
 from service.platform.limits import BodyLimit, BodyLimits, Gatekeeper
 from service.platform.settings import Settings
 from service.screening import endpoints as screening
+from service.sightings import edge_endpoints as edge_matching
 from service.sightings import endpoints as sightings
 from service.sightings import heartbeat_endpoints as heartbeats
 from service.sightings import view_endpoints as views
@@ -50,6 +51,7 @@ _ROOMS = (
     sightings,
     views,
     heartbeats,
+    edge_matching,
     occupancy,
     pharmacy,
     screening,
@@ -111,6 +113,7 @@ def body_limits(settings: Settings) -> BodyLimits:
         default=_MEBIBYTE,
         by_path=(
             BodyLimit(re.compile(r"/api/v1/snapshots\Z"), picture),
+            BodyLimit(re.compile(r"/api/v1/edge-crops\Z"), picture + 2 * _MEBIBYTE),
             BodyLimit(re.compile(r"(/hand-held/[^/]+|/api/v1/directed-checks/[^/]+/handheld-looks)\Z"), picture),
             BodyLimit(re.compile(r"/api/v1/(patients|staff)/[^/]+/enrolments\Z"), 10 * picture),
             BodyLimit(re.compile(r"/api/v1/purchase-(verifications|reconciliations)\Z"), 10 * picture),

@@ -6,18 +6,26 @@ import logging
 import threading
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
 
 from service import access, enrolment, occupancy, pharmacy, screening, sightings
-from service.contracts import RollCallOut
+from service.contracts import RollCallOut, steps_of
 from service.facilities import facilities_readable
 from service.platform.context import Context
 from service.platform.jobs import Handler, enqueue
 
 # What is due every hour, and at `wardwatch purge`.
-HOUSEKEEPING = ("frames.purge", "handheld.purge", "access.purge", "heartbeats.purge", "enrolment.expire")
+HOUSEKEEPING = (
+    "frames.purge",
+    "handheld.purge",
+    "access.purge",
+    "heartbeats.purge",
+    "enrolment.expire",
+    "purchases.lapse",
+)
 
 _TICK_SECONDS = 30.0
 _TICKS_AN_HOUR = 120
@@ -28,7 +36,7 @@ _log = logging.getLogger(__name__)
 def handlers() -> dict[str, Handler]:
     """The handler of every kind of job."""
     return {
-        "sightings.analyse": sightings.analyse_job,
+        "sightings.analyse": analyse_job,
         "sightings.reread": sightings.reread_job,
         "sightings.judge": sightings.judge_job,
         "presence.dirty": occupancy.dirty_job,
@@ -40,11 +48,17 @@ def handlers() -> dict[str, Handler]:
         "purchases.rescreen": pharmacy.rescreen_job,
         "screening.run": screening.run_job,
         "screening.places": screening.places_job,
+        "screening.purchases": screening.purchases_job,
         "frames.purge": sightings.purge_job,
         "access.purge": access.purge_job,
         "heartbeats.purge": sightings.purge_heartbeats_job,
         "enrolment.expire": expire_templates_job,
     }
+
+
+def analyse_job(context: Context, payload: dict[str, Any]) -> None:
+    """Job `sightings.analyse` {snapshot_id}. What people wait for is always read itself."""
+    sightings.analyse_job(context, payload, occupancy.is_watched)
 
 
 def patient_merged_job(context: Context, payload: dict[str, Any]) -> None:
@@ -53,7 +67,8 @@ def patient_merged_job(context: Context, payload: dict[str, Any]) -> None:
     if not prior or not surviving:
         return
     with context.database.transaction() as session:
-        if enrolment.carry_over(session, context.keys, str(prior), str(surviving), context.clock.now()):
+        now, threshold = context.clock.now(), partial(enrolment.threshold_of, context)
+        if enrolment.carry_over(session, context.keys, str(prior), str(surviving), now, threshold):
             sightings.rename_patient(session, str(payload["facility_id"]), str(prior), str(surviving))
 
 
@@ -71,7 +86,12 @@ def _still_needed(session: Session, facility_id: str, patient_ids: Collection[st
 def open_roll_calls(session: Session, ward_id: str, at: datetime) -> tuple[RollCallOut, ...]:
     """What a camera of the ward is told of roll calls that are open at `at`."""
     return tuple(
-        RollCallOut(roll_call_id=call.roll_call_id, opens_at=call.opens_at, closes_at=call.closes_at)
+        RollCallOut(
+            roll_call_id=call.roll_call_id,
+            opens_at=call.opens_at,
+            closes_at=call.closes_at,
+            command=steps_of(call.roll_call_id),
+        )
         for call in occupancy.open_roll_calls(session, (ward_id,), at)
     )
 

@@ -23,11 +23,13 @@ from service.access import PUBLIC_ROUTES, Permission, Role
 from service.access.tables import UserAccount
 from service.admissions.tables import InboundMessage, LeaveOfAbsence, OffWardActivity
 from service.app import create_app
+from service.facilities.release_tables import AgentRelease
 from service.facilities.tables import Bed, Facility
 from service.occupancy.tables import (
     BedCheck,
     DirectedCheck,
     DirectedLook,
+    LoggedPause,
     PresenceCheck,
     Reverification,
     RollCall,
@@ -128,6 +130,7 @@ def _build(session: Session) -> World:
         session.add(row)
         session.flush()
     rows["reverification"] = _looked(session, there, rows["directed"])
+    rows["pause"] = _paused(session, bed, rows["reverification"])
     ids = {name: str(row.id) for name, row in rows.items() if hasattr(row, "id")}
     marks = {there.id, ward.id, bed.id, camera.id, zone.id, patient.id, admission.id, *ids.values()}
     return World(
@@ -149,8 +152,11 @@ def _build(session: Session) -> World:
             "reading_id": ids["reading"],
             "check_id": ids["directed"],
             "look_id": rows["reverification"].look_id,
+            "release_id": _released(session, there, camera.id),
             "finding_id": ids["finding"],
             "roll_call_id": ids["roll_call"],
+            "group_id": "zz-group",
+            "pause_id": ids["pause"],
             "draw_id": ids["draw"],
             "bed_check_id": ids["bed_check"],
             "reverification_id": ids["reverification"],
@@ -298,9 +304,9 @@ def _counted(there: Facility, bed: Bed, common: dict[str, Any]) -> dict[str, Any
     return {
         "roll_call": RollCall(
             facility_id=there.id,
-            group_id="",
+            group_id="zz-group",
             kind="surprise",
-            scope="facility",
+            scope="region",
             scope_key="facility",
             opens_at=EPOCH,
             frozen_until=EPOCH,
@@ -333,6 +339,26 @@ def _counted(there: Facility, bed: Bed, common: dict[str, Any]) -> dict[str, Any
     }
 
 
+def _released(session: Session, there: Facility, camera_id: str) -> str:
+    """A version of the agent that is offered to the second hospital's camera alone."""
+    row = AgentRelease(
+        version="9.0.0",
+        platform="any",
+        sha256="0" * 64,
+        size=1,
+        manifest_sha256="0" * 64,
+        signature="",
+        blob_key="0" * 32,
+        facility_id=there.id,
+        camera_id=camera_id,
+        added_by="system",
+        added_at=EPOCH,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
 def _looked(session: Session, there: Facility, directed: DirectedCheck) -> Reverification:
     look = DirectedLook(
         directed_check_id=directed.id,
@@ -358,6 +384,23 @@ def _looked(session: Session, there: Facility, directed: DirectedCheck) -> Rever
     return again
 
 
+def _paused(session: Session, bed: Bed, again: Reverification) -> LoggedPause:
+    person = session.get_one(DirectedLook, again.look_id).person_id
+    row = LoggedPause(
+        facility_id=bed.facility_id,
+        ward_id=bed.ward_id,
+        bed_id=bed.id,
+        starts_at=EPOCH,
+        ends_at=EPOCH + timedelta(minutes=30),
+        limit_at=EPOCH + timedelta(minutes=30),
+        person_id=person,
+        recorded_at=EPOCH,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
 def _bodies(code: str, camera_id: str) -> dict[Method, dict[str, Any]]:
     layout = f"facility:\n  code: {code}\n  name: Taken over\n"
     meta = {"camera_id": camera_id, "captured_at": EPOCH.isoformat(), "sequence": 1}
@@ -376,6 +419,10 @@ def _bodies(code: str, camera_id: str) -> dict[Method, dict[str, Any]]:
         ("POST", "/api/v1/snapshots"): {
             "files": {"image": ("a.jpg", PICTURE, "image/jpeg")},
             "data": {"meta": json.dumps(meta)},
+        },
+        ("POST", "/api/v1/edge-crops"): {
+            "files": {"image": ("a.png", PICTURE, "image/png")},
+            "data": {"meta": json.dumps({"request_id": "0" * 32})},
         },
         ("POST", "/api/v1/delegates/{delegate_no}/enrolments"): {
             "files": {"photos": ("a.jpg", PICTURE, "image/jpeg")},

@@ -5,7 +5,7 @@ from service.access.device_digest import SignedBodies
 from service.access.device_nonces import issue_nonce, nonce_issued_at
 from service.access.device_repository import device_by_id, device_key, devices_at, faults_between, keys_of
 from service.access.device_tables import Device, DeviceKey, PairingCode, SignatureFault
-from service.access.devices import new_pairing_code, revoke_device
+from service.access.devices import new_pairing_code, pair_device, revoke_device
 from service.access.errors import (
     Forbidden,
     ForeignOrigin,
@@ -88,6 +88,7 @@ __all__ = [
     "nonce_issued_at",
     "open_session",
     "optional_actor",
+    "pair_device",
     "purge_job",
     "revoke_device",
     "revoke_token",

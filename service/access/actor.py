@@ -24,6 +24,7 @@ class Permission(StrEnum):
     DIRECTED_ANSWER = "directed:answer"
     ROLL_CALLS_START = "rollcalls:start"
     FINDINGS_READ = "findings:read"
+    FINDINGS_DECIDE = "findings:decide"
     FRAMES_READ = "frames:read"
     PURCHASES_VERIFY = "purchases:verify"
     PURCHASES_SELL = "purchases:sell"
@@ -56,7 +57,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | _COUNTER
     | {Permission.DIRECTED_ANSWER, Permission.ENROLMENTS_WRITE, Permission.FRAMES_READ},
     Role.INSPECTOR: _READS
-    | {Permission.DIRECTED_ANSWER, Permission.ROLL_CALLS_START, Permission.FRAMES_READ, Permission.PURCHASES_REVIEW},
+    | {Permission.DIRECTED_ANSWER, Permission.ROLL_CALLS_START, Permission.FRAMES_READ, Permission.PURCHASES_REVIEW}
+    | {Permission.FINDINGS_DECIDE},
     # Pictures come from devices: a person who could post them could make evidence.
     Role.ADMIN: frozenset(Permission) - {Permission.SNAPSHOTS_POST, Permission.PURCHASES_VERIFY},
 }

@@ -83,6 +83,14 @@ def _models(settings: Settings) -> Finding:
     return Finding("models", True, f"{folder}, every file as its manifest says (pack {verified.pack_hash[:12]})")
 
 
+def _passive(settings: Settings) -> Finding:
+    folder = settings.passive_pad_pack
+    if folder is None:
+        return Finding("passive liveness", True, "off: no model is named (WARDWATCH_PASSIVE_PAD_PACK)")
+    importlib.import_module("service.vision.liveness").open_passive(folder)
+    return Finding("passive liveness", True, f"{folder}, the file that its note says; it may warn")
+
+
 def _clients(settings: Settings) -> Finding:
     found = {"pip": [sys.executable, "-m", "pip", "--version"], "npm": [shutil.which("npm") or "npm", "--version"]}
     missing = [name for name, command in found.items() if not _runs(command)]
@@ -213,6 +221,7 @@ _CHECKS: tuple[tuple[str, Callable[[Settings], Finding]], ...] = (
     ("opencv", _opencv),
     ("inference", _onnxruntime),
     ("models", _models),
+    ("passive liveness", _passive),
     ("clients", _clients),
     ("data folder", _data_folder),
     ("keys", _keys),

@@ -41,7 +41,7 @@ def enrol(
     Every row is reported. Refused rows end with status 1. Photographs are assessed and forgotten.
     """
     rows = read_file(table) if table else None
-    with installation() as context, _bar() as bar:
+    with installation() as context, progress_bar() as bar:
         with context.database.reading() as session:
             place = facility_by_code(session, facility)
         task = bar.add_task("enrolling", total=None)
@@ -59,7 +59,8 @@ def enrol(
         raise typer.Exit(1)
 
 
-def _bar() -> Progress:
+def progress_bar() -> Progress:
+    """A bar on standard error, gone when it is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
 

@@ -63,5 +63,6 @@ def _work(stage: Play) -> None:
         "presence.advance": advance_job,
         "screening.run": nothing,
         "screening.places": nothing,
+        "purchases.rescreen": nothing,
     }
     JobRunner(stage.context, handlers, 0).run_until_idle()

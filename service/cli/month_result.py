@@ -26,14 +26,28 @@ class Recall:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrong:
+    """How often a rule named somebody honest, or something that the story does not mean, of whatever kind the rule is.
+    `upper`: the 95% upper bound of that per 1,000 honest patient-days."""
+
+    rule: str
+    kind: str
+    number: int
+    upper: float
+
+
+@dataclass(frozen=True, slots=True)
 class MonthResult:
-    """`false`: suspicions about honest stays (rule, number). `confusion`: way -> rule -> subjects."""
+    """`false`: suspicions about honest stays (rule, number). `confusion`: way -> rule -> subjects. `wrong`: of each
+    rule that the month plays; `not_played`: rules about which it says nothing."""
 
     recall: tuple[Recall, ...]
     false: tuple[tuple[str, str], ...]
     patient_days: float
     confusion: dict[str, dict[str, int]]
     missed: tuple[tuple[str, str], ...]
+    wrong: tuple[Wrong, ...] = ()
+    not_played: tuple[str, ...] = ()
     checks: int = 0
 
     @property
@@ -61,6 +75,11 @@ class MonthResult:
             "upper_bound_95": round(self.upper_bound, 3),
             "confusion": self.confusion,
             "missed": [list(item) for item in self.missed],
+            "wrong_by_rule": {
+                row.rule: {"kind": row.kind, "number": row.number, "upper_bound_95_per_1000": round(row.upper, 3)}
+                for row in self.wrong
+            },
+            "not_played": list(self.not_played),
         }
 
 
@@ -76,16 +95,12 @@ def result_of(session: Session, stage: Play) -> MonthResult:
     wanted = Counter(rule for rules in expected.values() for rule in rules)
     hit = Counter(rule for subject, rules in expected.items() for rule in rules if rule in found[subject])
     stays = {stage.stays[stay.number]: stay for stay in stage.world.stays}
-    false = sorted(
-        (row.rule, stays[row.subject_id].number)
-        for row in rows
-        if row.kind == "finding" and row.subject_id in stays and stays[row.subject_id].way in HONEST
-    )
-    false += sorted(
-        (row.rule, str(row.facts["subject"]))
-        for row in rows
-        if row.kind == "finding" and row.subject_id not in stays and row.rule not in expected.get(row.subject_id, ())
-    )
+    honest = [row for row in rows if row.subject_id in stays and stays[row.subject_id].way in HONEST]
+    astray = [row for row in rows if row.subject_id not in stays and row.rule not in expected.get(row.subject_id, ())]
+    false = sorted((row.rule, stays[row.subject_id].number) for row in honest if row.kind == "finding")
+    false += sorted((row.rule, str(row.facts["subject"])) for row in astray if row.kind == "finding")
+    wrong = Counter(row.rule for row in (*honest, *astray))
+    kinds = {law.code: law.kind.value for law in LIVE_RULES}
     names = {key: str(next((r.facts["subject"] for r in rows if r.subject_id == key), key)) for key in expected}
     missed = sorted((rule, names[key]) for key, rules in expected.items() for rule in rules if rule not in found[key])
     order = {law.code: k for k, law in enumerate(LIVE_RULES)}
@@ -97,6 +112,12 @@ def result_of(session: Session, stage: Play) -> MonthResult:
         patient_days=stage.world.patient_days(),
         confusion=_confusion(stage, stays, found),
         missed=tuple(missed),
+        wrong=tuple(
+            Wrong(code, kind, wrong[code], 1000 * poisson_upper(wrong[code]) / stage.world.patient_days())
+            for code, kind in kinds.items()
+            if code in wanted or code in wrong
+        ),
+        not_played=tuple(code for code in kinds if code not in wanted and code not in wrong),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from service.cli.adt_listen import listen
 from service.cli.census import census_app
 from service.cli.demo import demo
 from service.cli.devices import devices_app
@@ -15,11 +16,13 @@ from service.cli.evaluate_pad import pad_command
 from service.cli.evaluate_sequence import sequence_command
 from service.cli.evidence import evidence_app
 from service.cli.facility import facility_app
-from service.cli.feed import charges_app, listen, messages_app, orders_app
+from service.cli.feed import charges_app, messages_app, orders_app
 from service.cli.migrate import migrate
 from service.cli.packs import models_app
 from service.cli.purge import purge
 from service.cli.references import references_app
+from service.cli.releases import releases_app
+from service.cli.registers import registers_app
 from service.cli.rollcalls import rollcalls_app
 from service.cli.screen import screen
 from service.cli.serve import serve, work
@@ -54,9 +57,11 @@ app.add_typer(users_app, name="users")
 app.add_typer(tokens_app, name="tokens")
 app.add_typer(rollcalls_app, name="rollcalls")
 app.add_typer(devices_app, name="devices")
+app.add_typer(releases_app, name="releases")
 evaluate_app.command("sequence")(sequence_command)
 evaluate_app.command("calibrate")(calibrate_command)
 evaluate_app.command("pad")(pad_command)
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(registers_app, name="registers")
 app.add_typer(references_app, name="references")
 app.add_typer(evidence_app, name="evidence")

@@ -78,7 +78,12 @@ def _findings(context: Context, facility_id: str, admission_no: str | None) -> l
 
 
 def _state(row: Finding) -> str:
-    return f"{row.state}, corrected after notice" if row.corrected_after_notice else row.state
+    said = [row.state]
+    if row.decision and row.decision != row.state:
+        said.append(f"{row.decision} by a person")
+    if row.corrected_after_notice:
+        said.append("corrected after notice")
+    return ", ".join(said)
 
 
 def _print_story(story: StayStory, as_json: bool) -> None:
@@ -86,12 +91,22 @@ def _print_story(story: StayStory, as_json: bool) -> None:
         "admission_no": story.admission_no,
         "opening": story.opening,
         "events": [{"at": event.at.isoformat(), "local": event.local, "words": event.words} for event in story.events],
-        "findings": [{"rule": row.rule, "state": row.state, **asdict(words)} for row, words in story.findings],
+        "findings": [
+            {"rule": row.rule, "state": row.state, "decisions": _decided(story, row), **asdict(words)}
+            for row, words in story.findings
+        ],
         "closing": story.closing,
     }
     lines = [story.opening, *(f"  {event.local}  {event.words}" for event in story.events), ""]
     lines += [line for row, words in story.findings for line in _lines(row, words)]
     answer(document, as_json, [*lines, story.closing] if story.closing else lines)
+
+
+def _decided(story: StayStory, row: Finding) -> list[dict[str, str]]:
+    return [
+        {"verdict": item.verdict, "by": item.person_name, "at": item.decided_at.isoformat(), "reason": item.reason}
+        for item in story.decisions.get(row.id, ())
+    ]
 
 
 def _lines(row: Finding, words: Explanation) -> list[str]:

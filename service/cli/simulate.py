@@ -9,18 +9,22 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlmodel import Session
 
+from edge_agent.device_key import DeviceKey, public_text
 from service import access
 from service.cli.console import installation, operator
 from service.cli.month_world import Plan
 from service.cli.simulate_month import show_month, simulate_month
-from service.facilities import apply_layout, facility_by_code, find_camera, find_facility
+from service.facilities import Camera, Facility, apply_layout, facility_by_code, find_camera, find_facility
 from service.kit.errors import Conflict, InvalidInput
 from service.platform.context import Context
 from service.platform.settings import get_settings
@@ -60,6 +64,10 @@ def simulate(
         bool,
         typer.Option("--prepare", help="On the server's machine: make the facility and its accounts, and stop."),
     ] = False,
+    matching: Annotated[
+        str,
+        typer.Option(help="With --prepare: server (boxes send pictures) or local (boxes read them and send readings)."),
+    ] = "server",
     language: Language = "en",
     sample: Annotated[int, typer.Option(min=1, help="Pictures whose bed states are compared.")] = SAMPLE_PICTURES,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
@@ -94,22 +102,34 @@ def simulate(
     story = read_scenario(scenario)
     if prepare:
         with installation() as context:
-            write_secret(token_file, credentials_for(context, story).model_dump_json(indent=2))
+            write_secret(token_file, credentials_for(context, story, matching=matching).model_dump_json(indent=2))
         _say(f"{story.facility.code} is made; credentials are in {token_file}")
         return
     settings = get_settings()
     pictures = fetch_test_pictures(settings.cache_dir, mirror=settings.models_mirror)
     credentials = read_credentials(token_file)
     with tempfile.TemporaryDirectory(prefix="wardwatch-") as folder:
-        report = drive(studio_setup(scenario, story, pictures), server, credentials, Path(folder), quiet=as_json)
+        report = drive(
+            studio_setup(scenario, story, pictures),
+            server,
+            credentials,
+            Path(folder),
+            quiet=as_json,
+            models=settings.pack_folder(),
+        )
     results = results_of(story, report, server, credentials, language, sample)
     show(results, report, language, as_json=as_json)
     if not results.comparison.holds:
         raise typer.Exit(1)
 
 
-def credentials_for(context: Context, scenario: Scenario) -> Credentials:
-    """Makes the scenario's facility, its accounts and tokens. Raises `Conflict` when the facility exists already."""
+def credentials_for(context: Context, scenario: Scenario, *, matching: str = "server") -> Credentials:
+    """Makes the scenario's facility, its accounts and tokens; with `matching` local, paired boxes.
+
+    Raises `Conflict` when the facility exists already.
+    """
+    if matching not in ("server", "local"):
+        raise InvalidInput("matching is server or local", field="matching", remedy="choose one of the two")
     now, actor = context.clock.now(), operator()
     passwords = {name: secrets.token_urlsafe(18) for name in ("nurse", "inspector")}
     with context.database.transaction() as session:
@@ -119,16 +139,23 @@ def credentials_for(context: Context, scenario: Scenario) -> Credentials:
                 field="facility.code",
                 remedy="use a fresh installation for a simulation, or another code in the scenario",
             )
-        apply_layout(session, layout(scenario), now, actor=actor)
+        document = layout(scenario)
+        if matching == "local":
+            document["facility"]["transmission_basis"] = "readings"
+        apply_layout(session, document, now, actor=actor)
         place = facility_by_code(session, scenario.facility.code)
         for name, role in (("nurse", access.Role.WARD_STAFF), ("inspector", access.Role.INSPECTOR)):
             user = access.add_user(session, f"{place.code}.{name}", passwords[name], actor=actor, now=now)
             access.grant_role(session, user, role, place.id, actor=actor, now=now)
         scopes = [access.Permission(scope) for scope in DRIVER_SCOPES]
         _, driver = access.new_token(session, "simulation", facility_id=place.id, scopes=scopes, actor=actor, now=now)
-        cameras = {}
+        cameras: dict[str, str] = {}
+        devices: dict[str, str] = {}
         for camera in scenario.cameras:
             found = find_camera(session, place.id, camera.code)
+            if matching == "local" and found is not None:
+                devices[camera.code] = _paired(session, place, found, actor, now)
+                continue
             _, cameras[camera.code] = access.new_token(
                 session,
                 f"camera {camera.code}",
@@ -139,7 +166,26 @@ def credentials_for(context: Context, scenario: Scenario) -> Credentials:
                 now=now,
             )
     people = {name: Person(username=f"{scenario.facility.code}.{name}", password=passwords[name]) for name in passwords}
-    return Credentials(driver=driver, cameras=cameras, **people)
+    return Credentials(driver=driver, cameras=cameras, devices=devices, **people)
+
+
+def _paired(session: Session, place: Facility, camera: Camera, actor: str, now: datetime) -> str:
+    """A box of the camera, paired; the text of its key file."""
+    code = access.new_pairing_code(
+        session,
+        facility_id=place.id,
+        facility_code=place.code,
+        kind="camera",
+        name=camera.code,
+        camera_id=camera.id,
+        camera_code=camera.code,
+        replace=True,
+        actor=actor,
+        now=now,
+    )
+    private = Ed25519PrivateKey.generate()
+    device, key, _ = access.pair_device(session, code, public_text(private), now)
+    return DeviceKey(device.id, key.id, "camera", device.name, camera.code, private).text()
 
 
 def studio_setup(file: Path, scenario: Scenario, pictures: TestPictures) -> StudioSetup:
@@ -159,9 +205,17 @@ def picture_paths(pictures: TestPictures) -> Mapping[str, Path]:
     }
 
 
-def drive(setup: StudioSetup, server: str, credentials: Credentials, folder: Path, *, quiet: bool = False) -> RunReport:
-    """Runs the scenario with a progress bar."""
-    driver = Driver(setup, server, credentials, folder)
+def drive(
+    setup: StudioSetup,
+    server: str,
+    credentials: Credentials,
+    folder: Path,
+    *,
+    quiet: bool = False,
+    models: Path | None = None,
+) -> RunReport:
+    """Runs the scenario with a progress bar. `models`: for boxes that read their pictures themselves."""
+    driver = Driver(setup, server, credentials, folder, models)
     try:
         with _bar(quiet) as (progress, task):
 

@@ -41,6 +41,9 @@ def show_month(result: MonthResult, plan: Plan, seconds: float, *, as_json: bool
         for way, found in result.confusion.items()
     ]
     answer(document, False, Grid(("What was true", "What was found (subjects)"), table))
+    wrong = [(row.rule, row.kind, str(row.number), f"{row.upper:.2f}") for row in result.wrong]
+    heads = ("Rule", "Kind", "Named wrongly", "At most, per 1,000 honest patient-days (95%)")
+    answer(document, False, Grid(heads, wrong))
     lines = [f"false: {rule} about {subject}" for rule, subject in result.false]
     lines += [f"missed: {rule} about {subject}" for rule, subject in result.missed]
     lines.append(
@@ -48,6 +51,7 @@ def show_month(result: MonthResult, plan: Plan, seconds: float, *, as_json: bool
         f"{result.false_per_thousand:.3f} per 1,000, at most {result.upper_bound:.2f} (95%); "
         "work items and statistics are not counted"
     )
+    lines.append(f"not played, so nothing is measured: {', '.join(result.not_played)}")
     lines.append(f"{plan.beds} beds, {plan.days} days, {seconds:.0f} s")
     answer(document, False, lines)
 

@@ -13,6 +13,7 @@ from service.operation.readiness import Readiness
 from service.platform import metrics
 from service.platform.http import ContextDep, ReadSession
 from service.platform.jobs import queue_depths
+from service.sightings import measure_edge_requests
 
 router = APIRouter(tags=["operation"])
 
@@ -48,6 +49,7 @@ def read_metrics(_actor: Annotated[Actor, allow(Permission.OPERATE)], session: R
     metrics.jobs_queued.clear()
     for depth in queue_depths(session):
         metrics.jobs_queued.labels(depth.kind, depth.state).set(depth.count)
+    measure_edge_requests(session)
     return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_PROVIDERS = {
+    name.lower(): f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "OpenVINO", "CoreML", "ROCM", "Tensorrt")
+}
 
 
 class Settings(BaseSettings):
@@ -33,6 +38,12 @@ class Settings(BaseSettings):
         title="Model pack",
         description="Name of a folder in the model packs' folder, or a path of an insightface pack.",
     )
+    passive_pad_pack: Path | None = Field(
+        default=None,
+        title="Passive liveness model",
+        description="Folder with an ONNX file and its passive.json (docs/kiosk.md). It may warn about a buyer's "
+        "pictures and changes no verdict. Empty: none.",
+    )
     cache_dir: Path = Field(
         default=Path.home() / ".cache" / "wardwatch",
         title="Download cache",
@@ -57,10 +68,17 @@ class Settings(BaseSettings):
     intra_threads: int = Field(
         default=1, ge=1, le=64, title="Threads a model call", description="onnxruntime's intra-op threads."
     )
-    providers: tuple[str, ...] = Field(
+    providers: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("CPUExecutionProvider",),
         title="Execution providers",
-        description="onnxruntime providers in order. One that is asked for and missing stops the start.",
+        description="onnxruntime providers in order, with commas: cpu, cuda, openvino, coreml, or their full names. "
+        "One that is asked for and missing stops the start.",
+    )
+    carry_unchanged: bool = Field(
+        default=True,
+        title="Carry readings over",
+        description="A picture in which nothing has changed since the first one of its quarter of an hour is not read "
+        "again: that one's readings stand, and say so. False: every picture is read in full.",
     )
     max_image_bytes: int = Field(
         default=8 * 1024 * 1024, ge=1024, title="Largest image, bytes", description="A larger upload gets 413."
@@ -79,6 +97,14 @@ class Settings(BaseSettings):
     )
     frame_retention_hours: int = Field(
         default=72, ge=1, title="Frames behind verified readings, hours", description="Then they are purged."
+    )
+    edge_audit_rate: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        title="Audited edge readings",
+        description="Share of readings judged at the edge of which the crop is asked for, drawn at random; where it is "
+        "above 0, at least one a camera and day.",
     )
     open_check_retention_days: int = Field(
         default=30, ge=1, title="Frames behind open questions, days", description="Upper bound for unverified checks."
@@ -103,6 +129,17 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", title="Log level", description="Logs are JSON lines on standard error."
     )
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        """Names with commas, or a JSON list, each a full name or a short one."""
+        if isinstance(given, str):
+            given = json.loads(given) if given.lstrip().startswith("[") else given.split(",")
+        if not isinstance(given, list | tuple):
+            return given
+        names = [str(name).strip() for name in given]
+        return tuple(_PROVIDERS.get(name.lower(), name) for name in names if name)
 
     def resolved_database_url(self) -> str:
         """The database's URL, with the default filled in."""

@@ -22,7 +22,7 @@ from service.vision.errors import (
     TooManyPixels,
 )
 from service.vision.labels import read_codes
-from service.vision.pack import Pack, load_pack
+from service.vision.pack import Pack, load_pack, stated_threshold
 from service.vision.quality import FaceQuality, QualityReason
 from service.vision.reading import (
     BedReading,
@@ -93,4 +93,5 @@ __all__ = [
     "read_codes",
     "reuse",
     "slot_of",
+    "stated_threshold",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -47,14 +48,22 @@ _LEAST_SIDE = 24.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Bed:
-    """A zone in this frame. `polygon`: (n, 2) float32 pixels; `reach`: the same, longer at the head; `side`: square
-    root of the area; `body`: best score."""
+class _Place:
+    """A zone in frames of one size. `polygon`: (n, 2) float32 pixels; `reach`: the same, longer at the head; `side`:
+    square root of the area; `upright`: by how many degrees the picture is turned to bring the head to the top."""
 
-    zone: Zone
     polygon: FloatArray
     reach: FloatArray
     side: float
+    upright: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Bed:
+    """A zone in this frame. `body`: best score."""
+
+    zone: Zone
+    place: _Place
     body: float | None
 
 
@@ -116,7 +125,7 @@ def _read(
         evidence[index].append(FaceEvidence(sight.box, sight.quality, name, one.best, one.expected, trace))
     readings = tuple(
         _unobserved(bed.zone, UnobservedCause.ZONE_TOO_SMALL)
-        if bed.side < _LEAST_SIDE
+        if bed.place.side < _LEAST_SIDE
         else judge(bed.zone.zone_id, faces, bed.body, expected.get(bed.zone.zone_id), policy)
         for bed, faces in zip(beds, evidence, strict=True)
     )
@@ -130,14 +139,22 @@ def beds_of(frame: Frame, zones: Sequence[Zone], pack: Pack) -> list[_Bed]:
 
 def _beds(pixels: Pixels, small: Reduced, zones: Sequence[Zone], pack: Pack) -> list[_Bed]:
     bodies = find_bodies(small, pack.bodies) if pack.bodies is not None else None
-    size = np.array([pixels.shape[1], pixels.shape[0]], np.float32)
     beds = []
     for zone in zones:
-        polygon = zone.polygon * size
-        side = float(np.sqrt(abs(cv2.contourArea(polygon))))
-        body = None if bodies is None else body_score(bodies, polygon)
-        beds.append(_Bed(zone, polygon, _reach(polygon, zone.head_edge), side, body))
+        place = _place(zone.polygon.tobytes(), zone.head_edge, pixels.shape[1], pixels.shape[0])
+        beds.append(_Bed(zone, place, None if bodies is None else body_score(bodies, place.polygon)))
     return beds
+
+
+@lru_cache(maxsize=512)
+def _place(polygon: bytes, head_edge: int, width: int, height: int) -> _Place:
+    """Kept, since a camera's beds stay where they are. `polygon`: a zone's, (n, 2) float32."""
+    corners = np.frombuffer(polygon, np.float32).reshape(-1, 2) * np.array([width, height], np.float32)
+    reach = _reach(corners, head_edge)
+    for shared in (corners, reach):
+        shared.setflags(write=False)
+    side = float(np.sqrt(abs(cv2.contourArea(corners))))
+    return _Place(corners, reach, side, head_angle(corners, head_edge))
 
 
 def _reach(polygon: FloatArray, head_edge: int) -> FloatArray:
@@ -150,15 +167,16 @@ def _reach(polygon: FloatArray, head_edge: int) -> FloatArray:
 
 def body_score(bodies: Bodies, polygon: FloatArray) -> float:
     """The best score of a person with at least half of the box inside `polygon` ((n, 2), pixels); 0 without one."""
-    corners: list[Point] = [(float(x), float(y)) for x, y in polygon]
-    low, high = polygon.min(axis=0), polygon.max(axis=0)
-    common = np.minimum(bodies.boxes[:, 2:], high) - np.maximum(bodies.boxes[:, :2], low)
-    area = np.prod(bodies.boxes[:, 2:] - bodies.boxes[:, :2], axis=1)
-    near = np.prod(np.maximum(common, 0), axis=1) >= _BODY_SHARE * area
-    for index in np.flatnonzero(near):  # best first
-        x1, y1, x2, y2 = (float(v) for v in bodies.boxes[index])
-        if area[index] > 0 and box_intersection_area(corners, (x1, y1, x2, y2)) >= _BODY_SHARE * area[index]:
-            return float(bodies.scores[index])
+    corners: list[Point] = [(x, y) for x, y in polygon.tolist()]
+    left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+    top, bottom = min(y for _, y in corners), max(y for _, y in corners)
+    for (x1, y1, x2, y2), score in zip(bodies.boxes.tolist(), bodies.scores.tolist(), strict=True):  # best first
+        wanted = _BODY_SHARE * (x2 - x1) * (y2 - y1)
+        across, down = min(x2, right) - max(x1, left), min(y2, bottom) - max(y1, top)
+        if across <= 0 or down <= 0 or wanted <= 0 or across * down < wanted:
+            continue
+        if box_intersection_area(corners, (x1, y1, x2, y2)) >= wanted:
+            return float(score)
     return 0.0
 
 
@@ -176,11 +194,11 @@ class _Recogniser:
 
     def embeddings(self, sights: Sequence[FaceSight]) -> FloatArray:
         """(n, d) float32, unit rows, one a face."""
-        for sight in sights:
-            if id(sight) not in self._made:
-                self._made[id(sight)] = sight, self._embedder.embed([sight.aligned])
+        new = [sight for sight in sights if id(sight) not in self._made]
+        for sight, row in zip(new, self._embedder.embed([sight.aligned for sight in new]), strict=True):
+            self._made[id(sight)] = sight, row
         rows = [self._made[id(sight)][1] for sight in sights]
-        return np.concatenate(rows) if rows else np.zeros((0, self._embedder.dimension), np.float32)
+        return np.stack(rows) if rows else np.zeros((0, self._embedder.dimension), np.float32)
 
     def is_own(self, bed: int, sight: FaceSight) -> bool:
         """Whether `sight` is the patient expected in that bed, by the 1:1 threshold."""
@@ -220,25 +238,21 @@ def faces_in_beds(
         if bed.body is not None and bed.body < policy.body_absent:
             continue
         if not settled(index):
-            sights = _merged(sights, _search(pixels, bed, (_upright(bed),), beds, pack, VIEW_SIDE))
+            sights = _merged(sights, _search(pixels, bed, (bed.place.upright,), beds, pack, VIEW_SIDE))
         if not settled(index):
-            angles = [_upright(bed) + turn for turn in _OTHER_TURNS]
+            angles = [bed.place.upright + turn for turn in _OTHER_TURNS]
             found = _search(pixels, bed, angles, beds, pack, VIEW_SIDE)
             # Where no head should lie, a find must be confirmed: folds of a blanket resemble faces from some side.
             sights = _merged(sights, [item for item in found if item[1].flag >= pack.thresholds.face_flag])
     return sorted(sights, key=lambda item: item[0])
 
 
-def _upright(bed: _Bed) -> float:
-    return head_angle(bed.polygon, bed.zone.head_edge)
-
-
 def _search(
     pixels: Pixels, bed: _Bed, angles: Sequence[float], beds: Sequence[_Bed], pack: Pack, side: int
 ) -> list[tuple[int, FaceSight]]:
-    if bed.side < _LEAST_SIDE:
+    if bed.place.side < _LEAST_SIDE:
         return []
-    found = find_at_angles(pixels, bed.polygon, angles, pack.finder, margins=BED_MARGINS, side=side)
+    found = find_at_angles(pixels, bed.place.polygon, angles, pack.finder, margins=BED_MARGINS, side=side)
     return _looked(pixels, [found], beds, pack, _MOST_FACES * len(angles))
 
 
@@ -246,9 +260,9 @@ def _quick_look(pixels: Pixels, beds: Sequence[_Bed], pack: Pack) -> list[tuple[
     """What is found in every bed turned upright. All views are cut first, then all are searched: between two model
     calls the processor forgets how to do the rest."""
     views = [
-        view_of(pixels, bed.polygon, _upright(bed), margins=BED_MARGINS, side=QUICK_SIDE)
+        view_of(pixels, bed.place.polygon, bed.place.upright, margins=BED_MARGINS, side=QUICK_SIDE)
         for bed in beds
-        if bed.side >= _LEAST_SIDE
+        if bed.place.side >= _LEAST_SIDE
     ]
     pictures = pack.finder.find_all([view.pixels for view in views])
     found = [in_frame(faces, view) for faces, view in zip(pictures, views, strict=True)]
@@ -276,7 +290,7 @@ def _looked(
 def _owner(centre: FloatArray, beds: Sequence[_Bed]) -> int | None:
     """The bed in which a point lies deepest, its overhanging pillow included; `None` for a bystander's."""
     point = (float(centre[0]), float(centre[1]))
-    depths = [cv2.pointPolygonTest(bed.reach, point, True) / max(bed.side, 1.0) for bed in beds]
+    depths = [cv2.pointPolygonTest(bed.place.reach, point, True) / max(bed.place.side, 1.0) for bed in beds]
     best = int(np.argmax(depths))
     return best if depths[best] >= 0 else None
 

@@ -5,11 +5,14 @@ Decoders hide a missing end (libjpeg paints the rest grey and goes on), so compl
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+"""What ends entropy coded data. One search: a walk in Python took twice the time of the decoding itself."""
 
 
 def is_complete(data: bytes) -> bool:
@@ -57,14 +60,8 @@ def png_exif(data: bytes) -> bytes:
 
 def _skip_entropy_coded(data: bytes, position: int) -> int:
     """The next marker that is neither a stuffed byte nor a restart; the length of the file when there is none."""
-    while True:
-        position = data.find(b"\xff", position)
-        if position < 0 or position + 1 >= len(data):
-            return len(data)
-        following = data[position + 1]
-        if following != 0x00 and not 0xD0 <= following <= 0xD7 and following != 0xFF:
-            return position
-        position += 1 if following == 0xFF else 2
+    found = _MARKER.search(data, position)
+    return found.start() if found else len(data)
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -54,7 +54,7 @@ class InsightfaceEmbedder:
         """One call a face: batching brought nothing on CPU, and results stay the same whoever else is in the frame."""
         if not len(aligned):
             return np.zeros((0, self.dimension), np.float32)
-        raw = np.concatenate([self._features(face) for face in aligned]).astype(np.float32)
+        raw = np.concatenate([self._features(face) for face in aligned])
         return np.asarray(raw / np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-6), np.float32)
 
     def _features(self, face: Pixels) -> FloatArray:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.vision.decode import Pixels
-from service.vision.warp import Affine, apply, invert, rotation, sample, sample_quarter, scale_of
+from service.vision.warp import Affine, QuarterCut, apply, invert, quarter_cut, rotation, sample, scale_of
 
 FloatArray = NDArray[np.float32]
 
@@ -99,10 +100,30 @@ def view_of(
     fractions of the region's longer side. Outside of the picture is black. An angle near a quarter turn becomes one:
     that is three times as fast, and the finder bears twice the difference. `side`: the view's longer one, pixels.
     """
+    corners = np.asarray(region, np.float64)
+    plan = _plan(corners.tobytes(), float(angle), margins, side, pixels.shape[:2])
+    patch = sample(pixels, plan.forward, plan.size) if plan.cut is None else plan.cut.of(pixels)
+    return View(patch, plan.to_frame, plan.angle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How a view is cut out of frames of one size; `cut` where it is turned by quarters."""
+
+    cut: QuarterCut | None
+    forward: Affine
+    to_frame: Affine
+    size: tuple[int, int]
+    angle: float
+
+
+@lru_cache(maxsize=512)
+def _plan(region: bytes, angle: float, margins: tuple[float, float], side: int, shape: tuple[int, int]) -> _Plan:
+    """Kept, since a camera's beds stay where they are. `region`: (n, 2) float64; `shape`: the frame's."""
     quarter = round(angle / 90.0)
     snapped = abs(angle - 90.0 * quarter) <= _SNAP
     turn = np.round(rotation(90.0 * quarter)) if snapped else rotation(angle)
-    turned = region.astype(np.float64) @ turn.T
+    turned = np.frombuffer(region, np.float64).reshape(-1, 2) @ turn.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     longer = float(max(high - low))
     low, high = low - longer * np.array(margins), high + longer * margins[0]
@@ -112,10 +133,16 @@ def view_of(
     width, height = (math.ceil(s * scale / _STRIDE - 1e-6) * _STRIDE for s in size)
     if snapped:
         ends = np.array([low, low + np.array([width, height]) / scale]) @ turn
-        patch, forward = sample_quarter(pixels, ends.min(axis=0), ends.max(axis=0), quarter, (width, height))
-        return View(patch, invert(forward), 90.0 * quarter)
+        cut = quarter_cut(shape, ends.min(axis=0), ends.max(axis=0), quarter, (width, height))
+        return _Plan(cut, cut.forward, _kept(invert(cut.forward)), (width, height), 90.0 * quarter)
     forward = np.hstack([turn * scale, (-low * scale)[:, None]])
-    return View(sample(pixels, forward, (width, height)), invert(forward), angle)
+    return _Plan(None, _kept(forward), _kept(invert(forward)), (width, height), angle)
+
+
+def _kept(matrix: Affine) -> Affine:
+    """`matrix`, not to be written to: it is shared by all frames of a camera, and by threads."""
+    matrix.setflags(write=False)
+    return matrix
 
 
 def in_frame(faces: Faces, view: View) -> Faces:
@@ -149,12 +176,31 @@ def whole(pixels: Pixels) -> FloatArray:
     return np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
 
 
+_FEW = 16
+"""Boxes up to which plain numbers are faster than arrays."""
+
+
+def _kept_of_few(boxes: list[list[float]], overlap: float) -> list[int]:
+    """Which of `boxes`, best first, `suppress` keeps."""
+    kept: list[int] = []
+    areas = [max(x2 - x1, 0.0) * max(y2 - y1, 0.0) for x1, y1, x2, y2 in boxes]
+    for i, (x1, y1, x2, y2) in enumerate(boxes):
+        for k in kept:
+            left, top, right, bottom = boxes[k]
+            common = max(min(x2, right) - max(x1, left), 0.0) * max(min(y2, bottom) - max(y1, top), 0.0)
+            if common > overlap * (areas[i] + areas[k] - common):
+                break
+        else:
+            kept.append(i)
+    return kept
+
+
 def suppress(boxes: FloatArray, scores: FloatArray, overlap: float) -> NDArray[np.intp]:
     """Indices kept by greedy non-maximum suppression, best first: a box goes when its intersection over union with a
     better one exceeds `overlap`."""
-    if not len(scores):
-        return np.zeros(0, np.intp)
     order = np.argsort(-scores, kind="stable")
+    if len(order) <= _FEW:
+        return order[_kept_of_few(boxes[order].tolist(), overlap)]
     left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
     areas = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
     wide = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)

@@ -94,8 +94,9 @@ class FaceMesh:
         matrices = []
         for patch, (_, region) in zip(blob, good, strict=True):
             forward = square_about(region.centre, region.side, region.roll, SIDE)
-            np.multiply(sample_rgb(pixels, forward, (SIDE, SIDE)), np.float32(1 / 255), out=patch, dtype=np.float32)
+            patch[:] = sample_rgb(pixels, forward, (SIDE, SIDE))
             matrices.append(invert(forward))
+        blob *= np.float32(1 / 255)
         outputs = self.session.run({self.input_name: blob})
         vertices = next(o for o in outputs if o.size == 3 * POINTS * len(good)).reshape(len(good), POINTS, 3)
         flags = next(o for o in outputs if o.size == len(good)).reshape(len(good))
@@ -127,9 +128,9 @@ def _first_region(points: FloatArray) -> _Region:
 def _next_region(vertices: FloatArray, matrix: Affine, flag: float) -> _Region:
     flat = vertices[:, :2]
     low, high = flat.min(axis=0), flat.max(axis=0)
-    five = apply(matrix, five_points(flat))
+    six = apply(matrix, np.concatenate([five_points(flat), ((low + high) / 2)[None]]))
     side = NEXT_REGION * float((high - low).max()) * scale_of(matrix)
-    return _Region(apply(matrix, (low + high) / 2), side, _roll(five[0], five[1]))
+    return _Region(six[5], side, _roll(six[0], six[1]))
 
 
 def five_points(vertices: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ from service.vision.embed import Embedder, InsightfaceEmbedder, quiet_insightfac
 from service.vision.errors import PackUnusable
 from service.vision.faces import VIEW_SIDE, FaceFinder
 from service.vision.mesh import FaceMesh, LandmarkMesh
+from service.vision.packs.errors import PackError
 from service.vision.packs.files import sha256_of
 from service.vision.packs.manifest import MANIFEST, PackManifest, pack_hash, read_manifest
 from service.vision.runtime import (
@@ -92,6 +93,18 @@ def _calibrated(pack: Pack, folder: Path) -> Pack:
     if measured is None:
         return pack
     return replace(pack, thresholds=replace(pack.thresholds, same_person=measured.same_person))
+
+
+def stated_threshold(folder: Path) -> tuple[str, float] | None:
+    """The hash of the pack in `folder` and the cosine from which two of its embeddings are one person's, calibration
+    included, from its small files alone; `None` where there is no whole pack with a manifest."""
+    try:
+        manifest = read_manifest(folder)
+        own = pack_hash(folder)
+        measured = read_calibration(folder, own)
+    except (PackError, PackUnusable, OSError):
+        return None
+    return own, measured.same_person if measured is not None else _thresholds(manifest).same_person
 
 
 def _own_pack(manifest: PackManifest, options: RuntimeOptions) -> Pack:

@@ -87,16 +87,25 @@ def measure(
     side = grey.shape[0]
     inner = grey[int(side * 0.25) : int(side * 0.95), int(side * 0.2) : int(side * 0.8)]
     laplacian = cv2.Laplacian(cv2.GaussianBlur(inner, (3, 3), 0), cv2.CV_32F)
+    luminance, saturated = _light(np.asarray(inner, np.uint8))
     return FaceMeasures(
         width=2 * eye_distance,
         sharpness=_spread(laplacian) / (_spread(inner) + 4.0),
-        luminance=float(np.median(inner)),
-        saturated=float((inner > 250).mean()),
+        luminance=luminance,
+        saturated=saturated,
         yaw=yaw,
         pitch=pitch,
         flag=flag,
         detection=detection,
     )
+
+
+def _light(grey: Pixels) -> tuple[float, float]:
+    """The median of the grey values and the share above 250, from one histogram: no sorting."""
+    filled = np.bincount(grey.ravel(), minlength=256).cumsum()
+    middle = (grey.size - 1) // 2, grey.size // 2
+    low, high = np.searchsorted(filled, middle, side="right").tolist()
+    return (low + high) / 2, 1.0 - int(filled[250]) / grey.size
 
 
 def _spread(values: cv2.typing.MatLike) -> float:

@@ -106,31 +106,50 @@ def _sample_four(pixels: Pixels, forward: Affine, size: tuple[int, int]) -> cv2.
     return cv2.warpAffine(cv2.cvtColor(part, cv2.COLOR_BGR2BGRA), forward, size, flags=cv2.INTER_LINEAR)
 
 
-def sample_quarter(
-    pixels: Pixels, low: NDArray[np.float64], high: NDArray[np.float64], quarter: int, size: tuple[int, int]
-) -> tuple[Pixels, Affine]:
-    """The upright box from `low` to `high` (x, y; may reach outside: black), turned clockwise by `quarter` x 90
-    degrees onto `size` (width, height), and the matrix from frame to patch. `sample` at a third of its cost.
-    """
+@dataclass(frozen=True, slots=True)
+class QuarterCut:
+    """An upright box of pictures of one size, turned by quarters onto a patch. `box`: x1, y1, x2, y2 inside the
+    picture; `border`: black rows and columns around it (top, bottom, left, right); `size`: width and height before the
+    turn; `turn`: OpenCV's, `None` for none; `forward`: from picture to patch."""
+
+    box: tuple[int, int, int, int]
+    border: tuple[int, int, int, int]
+    size: tuple[int, int]
+    turn: int | None
+    forward: Affine
+
+    def of(self, pixels: Pixels) -> Pixels:
+        """The patch. `sample` at a third of its cost."""
+        x1, y1, x2, y2 = self.box
+        part = pixels[y1:y2, x1:x2]
+        if any(self.border):
+            part = np.asarray(cv2.copyMakeBorder(part, *self.border, cv2.BORDER_CONSTANT), np.uint8)
+        how = cv2.INTER_AREA if part.shape[1] > 2 * self.size[0] else cv2.INTER_LINEAR
+        patch = cv2.resize(part, self.size, interpolation=how)
+        return np.asarray(patch if self.turn is None else cv2.rotate(patch, self.turn), np.uint8)
+
+
+def quarter_cut(
+    shape: tuple[int, int],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    quarter: int,
+    size: tuple[int, int],
+) -> QuarterCut:
+    """The upright box from `low` to `high` (x, y; may reach outside: black) of pictures of `shape` (height, width),
+    turned clockwise by `quarter` x 90 degrees onto `size` (width, height)."""
     first_x, first_y, last_x, last_y = (
         *(math.floor(v) for v in low.tolist()),
         *(math.ceil(v) for v in high.tolist()),
     )
-    rows, columns = pixels.shape[:2]
+    rows, columns = shape
     inner_x, inner_y = min(max(first_x, 0), columns - 1), min(max(first_y, 0), rows - 1)
     end_x, end_y = min(max(last_x, 1), columns), min(max(last_y, 1), rows)
-    part = pixels[inner_y:end_y, inner_x:end_x]
     left, top = max(0, inner_x - first_x), max(0, inner_y - first_y)
     right, bottom = max(0, last_x - end_x), max(0, last_y - end_y)
-    if max(left, top, right, bottom) > 0:
-        part = np.asarray(cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_CONSTANT), np.uint8)
     across, down = size if quarter % 2 == 0 else size[::-1]
-    how = cv2.INTER_AREA if part.shape[1] > 2 * across else cv2.INTER_LINEAR
-    patch = cv2.resize(part, (across, down), interpolation=how)
-    if quarter % 4:
-        patch = cv2.rotate(patch, _QUARTERS[quarter % 4])
     # Pixel centres: u + 1/2 of the patch lies at (x + 1/2 - corner) times the scale; the turn is about the centre.
-    scale_x, scale_y = across / part.shape[1], down / part.shape[0]
+    scale_x, scale_y = across / (end_x - inner_x + left + right), down / (end_y - inner_y + top + bottom)
     shift_x = (0.5 - inner_x + left) * scale_x - across / 2
     shift_y = (0.5 - inner_y + top) * scale_y - down / 2
     cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter % 4]
@@ -140,7 +159,13 @@ def sample_quarter(
             [sin * scale_x, cos * scale_y, sin * shift_x + cos * shift_y + size[1] / 2 - 0.5],
         ]
     )
-    return np.asarray(patch, np.uint8), forward
+    return QuarterCut(
+        box=(inner_x, inner_y, end_x, end_y),
+        border=(top, bottom, left, right),
+        size=(across, down),
+        turn=_QUARTERS.get(quarter % 4),
+        forward=forward,
+    )
 
 
 def blob_of(

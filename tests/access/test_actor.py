@@ -31,7 +31,10 @@ READS = {"facility:read", "occupancy:read", "directed:read", "findings:read", "p
             | {"directed:answer", "enrolments:write", "frames:read"}
             | {"registers:write", "purchases:sell", "purchases:review"},
         ),
-        (Role.INSPECTOR, READS | {"frames:read", "directed:answer", "rollcalls:start", "purchases:review"}),
+        (
+            Role.INSPECTOR,
+            READS | {"frames:read", "directed:answer", "rollcalls:start", "purchases:review", "findings:decide"},
+        ),
         # What devices prove, no person may claim: neither a picture nor a buyer at the counter.
         (Role.ADMIN, {permission.value for permission in Permission} - {"snapshots:post", "purchases:verify"}),
     ],

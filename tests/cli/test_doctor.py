@@ -49,6 +49,18 @@ def test_a_changed_model_is_named(settings: Settings, models_dir: Path, tmp_path
     assert finding.remedy
 
 
+def test_a_passive_model_is_off_or_the_one_its_note_speaks_of(settings: Settings, tmp_path: Path) -> None:
+    finding = _findings(settings)["passive liveness"]
+    assert (finding.ok, finding.detail[:3]) == (True, "off")
+    named = settings.model_copy(update={"passive_pad_pack": tmp_path})
+    assert "passive.json" in _findings(named)["passive liveness"].detail
+    assert not _findings(named)["passive liveness"].ok
+    (tmp_path / "m.onnx").write_bytes(b"something else")
+    note = {"file": "m.onnx", "sha256": "0" * 64, "side": 128, "context": 1.5, "colours": "rgb", "scale": 1.0}
+    (tmp_path / "passive.json").write_text(json.dumps(note | {"live": 0, "threshold": 0.5}), encoding="utf-8")
+    assert "m.onnx is not the file" in _findings(named)["passive liveness"].detail
+
+
 def test_a_database_that_is_not_migrated_is_named(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     sqlite3.connect(path).close()

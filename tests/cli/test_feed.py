@@ -12,11 +12,11 @@ from sqlmodel import select
 from typer.testing import CliRunner, Result
 
 from service.access import SYSTEM
-from service.admissions import admission_by_no, charges_of, orders_of, take_hl7
+from service.admissions import Routes, admission_by_no, charges_of, orders_of, parse_routes, routed, take_hl7
 from service.cli import feed
 from service.cli.program import app
 from service.facilities import Facility, ward_by_id
-from service.kit.errors import InvalidInput
+from service.kit.errors import Conflict, InvalidInput
 from service.ledger.tables import LedgerEntry
 from service.platform.context import Context
 from tests.admissions.feed import adt
@@ -135,3 +135,37 @@ def test_orders_and_charges_are_imported_for_good(line: Line, tmp_path: Path) ->
     assert kept() == ({"CT01", "M0002"}, {"80.50", "280.00"})
     line.run("charges", "import", str(charges))
     assert kept()[1] == {"80.50", "280.00"}, "the same file twice is one"
+
+
+def test_a_strangers_message_is_listed_and_claimed(line: Line) -> None:
+    routes = Routes(parse_routes(["ELSEWHERE=nowhere"]))
+    line.bed("01")
+    data = adt("A01", at=EPOCH, visit="V7", place="N1^^01").encode()
+    assert b"\rMSA|AR|" in routed(line.context, routes, lambda _: SYSTEM)(frozenset())(data)
+    listed = CliRunner().invoke(app, ["messages", "unclaimed", "--json"])
+    assert listed.exit_code == 0, listed.output
+    [waiting] = json.loads(listed.stdout)
+    assert (waiting["sending_facility"], waiting["attempts"]) == ("HOSPITAL", 1)
+    assert "V7" not in listed.stdout
+    claimed = line.json("messages", "claim", waiting["id"])
+    assert claimed["state"] == "applied"
+    assert line.json("messages", "ls")[0]["admission_no"] == "V7"
+    with pytest.raises(Conflict):
+        CliRunner().invoke(app, ["messages", "claim", waiting["id"], "--facility", line.code], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        ([], "facility"),
+        (["--facility", "a", "--map", "H=a"], "facility"),
+        (["--map", "H"], "map"),
+        (["--facility", "a", "--tls-client", "his=a"], "tls_client"),
+        (["--map", "H=a", "--tls-client", "his=a"], "tls_client"),
+        (["--map", "H=a", "--tls-cert", "c.pem"], "tls"),
+    ],
+)
+def test_a_listener_that_cannot_know_whose_messages_come_does_not_start(arguments: list[str], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        CliRunner().invoke(app, ["adt-listen", *arguments], catch_exceptions=False)
+    assert refused.value.field == field

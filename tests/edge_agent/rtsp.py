@@ -37,10 +37,17 @@ def _segments(jpeg: bytes) -> tuple[bytes, bytes]:
 
 
 class RtspCamera:
-    """Streams 20 pictures a second to whoever knows the password. `connections` counts those who played."""
+    """Streams 20 pictures a second to whoever knows the password. `connections` counts those who played.
 
-    def __init__(self) -> None:
+    `shows` gives picture i, whose sides are multiples of 8; of these `distinct` are encoded once and shown in turn.
+    """
+
+    def __init__(self, shows: Callable[[int], np.ndarray] = picture, distinct: int = 40) -> None:
+        self._shows, self._distinct = shows, distinct
+        self._encoded: dict[int, tuple[bytes, bytes, int, int]] = {}
         self.connections = 0
+        self.sent: list[tuple[int, float]] = []
+        """Number and time (seconds since 1970) of each picture, when its last byte was on its way."""
         self.played_at = 0.0
         self.refused = 0
         self.on = True
@@ -102,20 +109,27 @@ class RtspCamera:
                     self.played_at = time.time()
                     self._play(connection.sendall)
 
+    def _encode(self, number: int) -> tuple[bytes, bytes, int, int]:
+        if number not in self._encoded:
+            shown = self._shows(number)
+            _, encoded = cv2.imencode(".jpg", shown)
+            self._encoded[number] = (*_segments(encoded.tobytes()), shown.shape[1], shown.shape[0])
+        return self._encoded[number]
+
     def _play(self, send: Callable[[bytes], None]) -> None:
         packet, number = 0, 0
         while True:
-            _, encoded = cv2.imencode(".jpg", picture(number))
-            tables, scan = _segments(encoded.tobytes())
+            tables, scan, width, height = self._encode(number % self._distinct)
             for at in range(0, len(scan), 1000):
                 piece = scan[at : at + 1000]
                 last = at + 1000 >= len(scan)
                 rtp = struct.pack(">BBHII", 0x80, 26 | (0x80 if last else 0), packet & 0xFFFF, number * 4500, 7)
-                head = struct.pack(">II", at, 0)[:4] + struct.pack("BBBB", 1, 255, 96 // 8, 64 // 8)
+                head = struct.pack(">I", at) + struct.pack("BBBB", 1, 255, width // 8, height // 8)
                 if at == 0:
                     head += struct.pack(">BBH", 0, 0, 128) + tables
                 payload = rtp + head + piece
                 send(b"$\0" + struct.pack(">H", len(payload)) + payload)
                 packet += 1
+            self.sent.append((number, time.time()))
             number += 1
             time.sleep(0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -146,23 +146,24 @@ def test_every_migration_goes_back_too(tmp_path: Path) -> None:
 
 
 FIRST_EDITION = "0003"
+LAST_EDITION = "0010"
+_PLAIN: dict[type, Any] = {datetime: EPOCH, date: EPOCH.date()}
 
 
 def _fill(connection: Connection, names: Sequence[str]) -> None:
     """One row in each table, references included; the values do not matter."""
     metadata = MetaData()
     metadata.reflect(connection, only=list(names))
-    for table in metadata.sorted_tables:
+    for table in (table for table in metadata.sorted_tables if table.name in names):
         row: dict[str, Any] = {"timezone": "UTC"} if table.name == "facility" else {}
         for column in (column for column in table.columns if column.name not in row):
-            target = next(iter(column.foreign_keys), None)
+            target, kind = next(iter(column.foreign_keys), None), column.type.python_type
             if target is not None:
                 row[column.name] = f"the-{target.column.table.name}" if target.column.table.name in names else None
-            elif column.primary_key:
+            elif column.primary_key and kind is str:
                 row[column.name] = f"the-{table.name}"
             elif not column.nullable:
-                kind = column.type.python_type
-                row[column.name] = EPOCH if kind is datetime else {} if isinstance(column.type, JSON) else kind()
+                row[column.name] = {} if isinstance(column.type, JSON) else _PLAIN.get(kind) or kind()
         connection.execute(table.insert().values(row))
 
 
@@ -177,6 +178,86 @@ def test_a_database_with_data_is_brought_up_to_date(tmp_path: Path) -> None:
         for name in names:
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() == 1  # noqa: S608
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+    database.dispose()
+
+
+def test_the_last_editions_database_with_data_in_every_table_is_brought_up_to_date_and_back(tmp_path: Path) -> None:
+    """From 0010 over everything since: no row is lost, and what 0016 adds says that old pictures were read themselves."""
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    with database.engine.begin() as connection:
+        command.upgrade(migrate.configuration(connection), LAST_EDITION)
+        names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        _fill(connection, names)
+        before = _counts(connection, names)
+    assert set(before.values()) == {1}
+    assert migrate.upgrade_engine(database.engine).is_current
+    with database.engine.begin() as connection:
+        assert _counts(connection, names) == before
+        read = connection.exec_driver_sql(
+            "SELECT s.carried_from, s.question, z.carried_from FROM snapshot s JOIN zone_reading z "
+            "ON z.snapshot_id = s.id"
+        )
+        assert [tuple(row) for row in read] == [(None, None, None)]
+        command.downgrade(migrate.configuration(connection), "0015")
+        assert _counts(connection, names) == before
+        assert "carried_from" not in {column["name"] for column in inspect(connection).get_columns("zone_reading")}
+    database.dispose()
+
+
+def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
+    return {
+        name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: S608
+        for name in names
+    }
+
+
+def test_notices_of_death_keep_whose_word_they_were(tmp_path: Path) -> None:
+    """Before 0015 a notice did not say who spoke in the source's name: messages are the hospital's own word."""
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    names = ("facility", "patient", "inbound_message", "vital_notice")
+    with database.engine.begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0014")
+        _fill(connection, names)
+        columns = [row[1] for row in connection.exec_driver_sql("PRAGMA table_info(vital_notice)")][3:]
+        said = (("n0", "hospital", "token:his"), ("n1", "hospital", "user:boss"), ("n2", "police", "user:clerk"))
+        for name, source, recorder in said:
+            own = {"source": source, "recorded_by": recorder, "reference": "the-inbound_message"}
+            values = ", ".join(f"'{own[column]}'" if column in own else column for column in columns)
+            connection.exec_driver_sql(
+                f"INSERT INTO vital_notice SELECT '{name}', facility_id, patient_id, {values} "  # noqa: S608
+                "FROM vital_notice WHERE id = 'the-vital_notice'"
+            )
+    assert migrate.upgrade_engine(database.engine).is_current
+    with database.engine.begin() as connection:
+        found = connection.exec_driver_sql("SELECT voice FROM vital_notice WHERE id LIKE 'n_' ORDER BY id")
+        assert [row[0] for row in found] == ["source", "user:boss", "user:clerk"]
+        command.downgrade(migrate.configuration(connection), "0014")
+    database.dispose()
+
+
+def test_a_dismissed_finding_is_a_withdrawn_one_to_the_edition_before_decisions(tmp_path: Path) -> None:
+    """0013 knows dismissed findings; going back it closes them and leaves every other one as it was."""
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    with database.engine.begin() as connection:
+        command.upgrade(migrate.configuration(connection), "0013")
+        _fill(connection, ("facility", "patient", "admission", "finding"))
+        columns = [row[1] for row in connection.exec_driver_sql("PRAGMA table_info(finding)")]
+        for state in ("raised", "dismissed", "withdrawn"):
+            own = {"id": state, "state": state, "rule": state}
+            values = ", ".join(f"'{own[name]}'" if name in own else name for name in columns)
+            connection.exec_driver_sql(
+                f"INSERT INTO finding ({', '.join(columns)}) SELECT {values} FROM finding WHERE id = 'the-finding'"  # noqa: S608
+            )
+        command.downgrade(migrate.configuration(connection), "0012")
+        found = connection.exec_driver_sql(
+            "SELECT id, state, withdrawn_at IS NOT NULL FROM finding WHERE id NOT LIKE 'the-%' ORDER BY id"
+        )
+        assert [tuple(row) for row in found] == [
+            ("dismissed", "withdrawn", 1),
+            ("raised", "raised", 0),
+            ("withdrawn", "withdrawn", 0),
+        ]
+    assert migrate.upgrade_engine(database.engine).is_current
     database.dispose()
 
 

@@ -1,0 +1,172 @@
+"""The same night twice: pictures sent and read at the server, and pictures that stay on the box. Nothing may differ."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+import yaml
+from sqlmodel import Session, col, select
+
+from service.admissions.tables import Admission
+from service.app import create_app
+from service.cli.simulate import credentials_for
+from service.facilities.tables import Bed
+from service.occupancy.tables import PresenceCheck
+from service.platform import migrate
+from service.platform.context import open_context
+from service.platform.settings import Settings
+from service.sightings.edge_tables import EdgeReading, EdgeRequest
+from service.sightings.tables import Snapshot, ZoneReading
+from service.simulator import Scenario, StudioSetup, parse_scenario
+from service.simulator.drive import Driver
+from service.vision import Pack
+from tests.edge_agent.conftest import wait_for
+from tests.simulator.conftest import PACK, ROOT, SCENARIOS
+
+pytestmark = [pytest.mark.e2e, pytest.mark.models]
+
+NIGHT = """
+name: two-beds
+title: Two beds for an evening
+title_zh: 两张床一个傍晚
+seed: 5
+start: 2026-03-02T14:30:00+08:00
+days: 0.09
+cadence_minutes: 30
+dense_minutes: 15
+step_minutes: 60
+facility:
+  code: both
+  name: Both
+  name_zh: 两种
+  level: "1"
+  timezone: Asia/Shanghai
+  checks:
+    - {kind: routine, at: "15:30"}
+  wards:
+    - code: B1
+      name: General
+      name_zh: 综合科
+      cameras:
+        - {code: B1-C1, room: row, beds: ["01", "02", "03", "04"], infrared: true}
+patients:
+  - {patient_no: Q1, admission_no: B1, bed: B1-01, face: f00, sex: female, admitted_at: 2026-02-28T10:00:00+08:00,
+     note: honest, expected_findings: []}
+  - {patient_no: Q2, admission_no: B2, bed: B1-02, face: f25, sex: male, admitted_at: 2026-02-28T10:00:00+08:00,
+     note: honest, expected_findings: []}
+  - {patient_no: Q3, admission_no: B3, bed: B1-03, face: f14, sex: female, admitted_at: 2026-02-28T10:00:00+08:00,
+     never_there: true, note: nobody, expected_findings: []}
+bounds:
+  bed_states: 0.5
+  presence: 0.5
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """`pixels`: pictures that are at the server; `edge`: those that a box read; `crops`: outcomes of audits."""
+
+    pictures: int
+    pixels: int
+    edge: int
+    checks: list[tuple[str, str, str]]
+    beds: list[tuple[str, str, str, str, str, float]]
+    views: list[tuple[str, str | None, str]]
+    traces: int
+    crops: list[str | None]
+
+
+@pytest.fixture
+def evening(pictures: Mapping[str, Path]) -> StudioSetup:
+    scenario: Scenario = parse_scenario(yaml.safe_load(NIGHT))
+    return StudioSetup(scenario, (SCENARIOS / "faces.yaml").read_text(encoding="utf-8"), pictures)
+
+
+def test_presence_is_the_same_whether_pictures_leave_the_box_or_not(
+    tmp_path: Path, evening: StudioSetup, pack: Pack
+) -> None:
+    sent = _play(tmp_path / "pictures", evening, "server")
+    stayed = _play(tmp_path / "readings", evening, "local")
+    assert sent.checks == stayed.checks
+    assert len(sent.checks) == 3  # one routine check of three stays
+    assert sent.beds == stayed.beds
+    assert {state for _, _, state, *_ in sent.beds} >= {"patient", "empty"}
+    assert (sent.views, sent.traces) == (stayed.views, stayed.traces)
+    assert (sent.edge, sent.pixels) == (0, sent.pictures)
+    assert (stayed.edge, stayed.pixels) == (stayed.pictures, 0)
+    assert len(stayed.crops) > 0
+    assert set(stayed.crops) <= {"agrees", "inconclusive"}
+
+
+def _play(folder: Path, setup: StudioSetup, matching: str) -> Told:
+    folder.mkdir()
+    settings = Settings(
+        _env_file=None, data_dir=folder / "data", models_dir=ROOT / "models", worker_threads=1, log_level="error",
+        edge_audit_rate=0.3, carry_unchanged=False,
+    )  # fmt: skip
+    settings.data_dir.mkdir()
+    migrate.upgrade(settings)
+    context = open_context(settings)
+    credentials = credentials_for(context, setup.scenario, matching=matching)
+    with _served(settings) as address:
+        driver = Driver(setup, address, credentials, folder / "cameras", PACK)
+        try:
+            driver.run(lambda _advance: None)
+        finally:
+            driver.close()
+    with context.database.reading() as session:
+        told = _told(session)
+    context.close()
+    return told
+
+
+def _told(session: Session) -> Told:
+    """Everything that must not depend on where the pictures were read, under names that both installations share."""
+    shots = session.exec(select(Snapshot).order_by(col(Snapshot.captured_at))).all()
+    beds = {bed.id: bed.code for bed in session.exec(select(Bed))}
+    stays = {stay.id: stay.admission_no for stay in session.exec(select(Admission))}
+    patients = {stay.patient_id: stay.admission_no for stay in session.exec(select(Admission))}
+    rows = session.exec(select(ZoneReading)).all()
+    checks = session.exec(select(PresenceCheck)).all()
+    asked = session.exec(select(EdgeRequest).where(EdgeRequest.purpose == "crop")).all()
+    return Told(
+        pictures=len(shots),
+        pixels=sum(row.blob_key is not None for row in shots),
+        edge=len(session.exec(select(EdgeReading)).all()),
+        checks=sorted((row.due_at.isoformat(), stays[row.admission_id], row.outcome) for row in checks),
+        beds=sorted(
+            (
+                row.captured_at.isoformat(),
+                beds[row.bed_id],
+                row.state,
+                row.cause or "",
+                patients.get(row.recognised_patient_id or "", ""),
+                round(row.expected_similarity or 0.0, 4),
+            )
+            for row in rows
+        ),
+        views=[(row.captured_at.isoformat(), row.view_cause, row.sha256) for row in shots],
+        traces=sum(row.face_trace is not None for row in rows),
+        crops=[row.outcome for row in asked],
+    )
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[str]:
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started, 60)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
