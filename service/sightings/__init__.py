@@ -10,7 +10,7 @@ from service.sightings.edge_receive import accept_reading
 from service.sightings.edge_tables import EdgeBox, EdgeReading, EdgeRequest
 from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, QueueFull, StatementRefused
 from service.sightings.facts import Reading, Sighting
-from service.sightings.heartbeats import heartbeats, purge_heartbeats_job
+from service.sightings.heartbeats import LastHeard, heartbeats, last_heard, purge_heartbeats_job
 from service.sightings.keep import (
     freeze_frames,
     hold_frames,
@@ -53,6 +53,7 @@ __all__ = [
     "EdgeReading",
     "EdgeRequest",
     "ImplausibleTime",
+    "LastHeard",
     "PackAnalyser",
     "QueueFull",
     "Reading",
@@ -81,6 +82,7 @@ __all__ = [
     "heartbeats",
     "hold_frames",
     "judge_job",
+    "last_heard",
     "last_recognitions",
     "late_frames",
     "latest_readings",

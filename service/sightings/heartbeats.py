@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import and_, delete, func
 from sqlmodel import Session, col, select
 
 from service.access import Actor, issue_nonce
@@ -21,6 +22,15 @@ from service.sightings.errors import CameraUnknown
 KEEP = timedelta(days=90)
 
 heartbeats_total = counter("heartbeats_total", "Heartbeats of devices")
+
+
+@dataclass(frozen=True, slots=True)
+class LastHeard:
+    """A device's last heartbeat: when, which version of the agent it runs, and what became of its last update."""
+
+    at: datetime
+    version: str
+    update: str
 
 
 def record_heartbeat(
@@ -69,6 +79,28 @@ def heartbeats(session: Session, facility_id: str, interval: Interval) -> tuple[
         .order_by(col(DeviceHeartbeat.received_at))
     )
     return tuple(session.exec(query))
+
+
+def last_heard(session: Session, facility_id: str | None) -> dict[str, LastHeard]:
+    """What each paired device said last, by the device's id; of one facility, or of all (None)."""
+    newest = select(col(DeviceHeartbeat.device_id), func.max(col(DeviceHeartbeat.received_at)).label("at"))
+    if facility_id is not None:
+        newest = newest.where(DeviceHeartbeat.facility_id == facility_id)
+    each = newest.where(col(DeviceHeartbeat.device_id).is_not(None)).group_by(col(DeviceHeartbeat.device_id)).subquery()
+    query = select(DeviceHeartbeat).join(
+        each,
+        and_(
+            col(DeviceHeartbeat.device_id) == each.c.device_id,
+            col(DeviceHeartbeat.received_at) == each.c.at,
+        ),
+    )
+    return {
+        beat.device_id: LastHeard(
+            beat.received_at, str(beat.versions.get("wardwatch", "")), str(beat.versions.get("update", ""))
+        )
+        for beat in session.exec(query)
+        if beat.device_id is not None
+    }
 
 
 def latest_heartbeat(session: Session, camera_id: str) -> DeviceHeartbeat | None:

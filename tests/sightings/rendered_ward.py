@@ -151,7 +151,7 @@ def _place(zone: Zone) -> int:
 
 @dataclass
 class RenderedWard:
-    """The installation. `beds`: in the order of the scene's; `analyse_job`: in the place of a call with the analyser."""
+    """The installation. `beds`: in the order of the scene's; `analyse_job`: instead of the analyser."""
 
     context: Context
     camera: Camera

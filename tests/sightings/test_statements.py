@@ -20,7 +20,14 @@ from service.contracts import FIRST, CaptureStatement, signed_bytes, statement_h
 from service.facilities.tables import Camera, Facility
 from service.kit.intervals import Interval
 from service.platform.context import Context
-from service.sightings import camera_health, clock_faults, late_frames, statement_gaps, verify_kept_statements
+from service.sightings import (
+    camera_health,
+    cameras_now,
+    clock_faults,
+    late_frames,
+    statement_gaps,
+    verify_kept_statements,
+)
 from service.sightings.tables import Snapshot
 from tests.builders import (
     bearer,
@@ -246,3 +253,37 @@ def test_blind_time_is_data_with_its_cause(
     assert now["dropped"] == 3
     with browser(app, context, stranger) as other:  # type: ignore[arg-type]
         assert other.get("/api/v1/cameras/health", params={"facility": "h1"}).status_code == 404
+
+
+def test_a_silent_and_a_frozen_camera_alarm_and_a_replay_does_not_hear_the_real_clock(
+    client: TestClient, context: Context, place: tuple[Facility, Camera], key: DeviceKey
+) -> None:
+    facility, camera = place
+    now = datetime.now(UTC)
+
+    def alarms(at: datetime) -> list[str]:
+        with context.database.reading() as session:
+            (one,) = cameras_now(session, facility.id, at)
+        return [alarm.value for alarm in one.alarms]
+
+    assert alarms(now) == ["silent"]  # neither a picture nor a heartbeat
+    beat(client, key, datetime.now(UTC))
+    assert alarms(datetime.now(UTC)) == ["blind"]
+    # The day that is played lies a week back: a heartbeat of today is not one of that day.
+    assert alarms(now - timedelta(days=7)) == ["silent"]
+    with context.database.transaction() as session:
+        for minutes in (11, 6, 1):
+            session.add(
+                Snapshot(
+                    facility_id=facility.id,
+                    camera_id=camera.id,
+                    sequence=12 - minutes,
+                    sha256="0" * 64,
+                    media_type="image/jpeg",
+                    byte_count=1,
+                    captured_at=now - timedelta(minutes=minutes),
+                    received_at=now - timedelta(minutes=minutes),
+                )
+            )
+    assert alarms(datetime.now(UTC)) == ["frozen"]  # three pictures with the same bytes
+    assert alarms(datetime.now(UTC) + timedelta(hours=2)) == ["silent", "frozen"]
