@@ -81,8 +81,11 @@ def requests_with_state(
     return found
 
 
-def add_look(session: Session, actor: Actor, request: DirectedCheck, answer: Answer, clock: Clock) -> DirectedLook:
-    """Records what the person found, for ever. The same answer given twice is one.
+def add_look(
+    session: Session, actor: Actor, request: DirectedCheck, answer: Answer, clock: Clock, *, unlabelled: bool = False
+) -> DirectedLook:
+    """Records what the person found, for ever. The same answer given twice is one. `unlabelled`: it rests on a picture
+    in which no bed label could be read, so a second person is always asked.
 
     Raises `LookRefused` (not a person, an impossible time), `DirectedCheckClosed`, or `Conflict` when the same person
     said something else of the same instant.
@@ -123,7 +126,7 @@ def add_look(session: Session, actor: Actor, request: DirectedCheck, answer: Ans
     )
     session.add(look)
     session.flush()
-    ask_again(session, place_of(facility, session, looked_at).policy, request, look)
+    ask_again(session, place_of(facility, session, looked_at).policy, request, look, unlabelled=unlabelled)
     enqueue(
         session,
         "presence.dirty",

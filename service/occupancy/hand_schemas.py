@@ -37,7 +37,7 @@ class SecondLookOut(BaseModel):
     id: str
     admission_no: str
     ward_id: str | None
-    reason: Literal["sample", "streak"]
+    reason: Literal["sample", "streak", "no_label"]
     asked_at: datetime
     deadline_at: datetime
     answered_at: datetime | None

@@ -42,7 +42,7 @@ class HandheldPicture(SQLModel, table=True):
 
 
 class Reverification(SQLModel, table=True):
-    """A second person is asked to look again at a patient whom one person found. `reason`: sample | streak.
+    """A second person is asked to look again at a patient whom one person found. `reason`: sample | streak | no_label.
     `result`: confirmed | contradicted; None until answered."""
 
     __tablename__ = "reverification"

@@ -17,7 +17,8 @@ _SCHEME = "wardwatch-bed:?"
 
 
 class LabelSeen(StrEnum):
-    """Whether a hand-held picture shows a bed's label. `false`: no label that could be read; many beds have none."""
+    """Whether a hand-held picture shows a bed's label. `false`: no label that could be read; a second person then
+    looks again."""
 
     TRUE = "true"
     FALSE = "false"

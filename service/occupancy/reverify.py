@@ -1,4 +1,5 @@
-"""Second looks at what one person found: one in twenty by lot, and whenever one keeps finding the same patient."""
+"""Second looks at what one person found: one in twenty by lot, whenever one keeps finding the same patient, and whenever
+the picture shows no bed label."""
 
 from __future__ import annotations
 
@@ -40,14 +41,17 @@ def is_sampled(look_id: str, share: float) -> bool:
 
 
 def ask_again(
-    session: Session, policy: PresencePolicy, request: DirectedCheck, look: DirectedLook
+    session: Session, policy: PresencePolicy, request: DirectedCheck, look: DirectedLook, *, unlabelled: bool = False
 ) -> Reverification | None:
-    """Asks for a second look at a find by the ward's own people, if the lot or a streak calls for one."""
+    """Asks for a second look at a find by the ward's own people, if the lot, a streak or a missing label
+    calls for one."""
     if look.result != LookResult.FOUND.value or look.role == INSPECTOR:
         return None
     streak = _streak(session, request.admission_id, look)
     if streak > policy.reverify_streak:
         reason = "streak"
+    elif unlabelled:
+        reason = "no_label"  # the picture shows a patient, and not where: the word of one person alone
     elif is_sampled(look.id, policy.reverify_share):
         reason = "sample"
     else:

@@ -14,6 +14,7 @@ from service.cli.program import app as program
 from service.facilities.tables import Bed
 from service.ledger.tables import LedgerEntry
 from service.occupancy import HandheldRefused, advance_job, label_text
+from service.occupancy.hand_tables import Reverification
 from service.occupancy.handheld import IdentifiedBy, new_challenge, record_handheld
 from service.occupancy.tables import DirectedCheck, DirectedLook
 from service.vision import encode_jpeg
@@ -63,6 +64,24 @@ def test_the_label_in_the_picture_is_noted_with_the_look(context, ward, nurse, l
     with context.database.reading() as session:
         query = select(LedgerEntry).where(LedgerEntry.action == "handheld.recorded", LedgerEntry.object_id == look.id)
         assert session.exec(query).one().details["label_seen"] == told
+
+
+@pytest.mark.parametrize(("labels", "asked"), [((0,), []), ((), ["no_label"])])
+def test_without_a_label_a_second_person_is_always_asked(context, ward, nurse, labels, asked):
+    """The lot is off (`reverify_share` 0): only the missing label asks."""
+    _, look = take(context, ward, nurse, *labels)
+    with context.database.reading() as session:
+        rows = session.exec(select(Reverification).where(Reverification.look_id == look.id)).all()
+    assert [row.reason for row in rows] == asked
+
+
+def test_the_page_says_what_a_missing_label_means(context, ward, app):
+    nurse = builders.browser(app, context, user(context, ward, "ward_staff")[0])
+    with context.database.reading() as session:
+        request = session.exec(select(DirectedCheck).where(DirectedCheck.bed_id == ward.places[0][0])).one()
+    for language, words in (("en", "a second person always looks again"), ("zh", "必定由另一人复核")):
+        html = nurse.get(f"/hand-held/{request.id}", headers={"Accept": "text/html", "Accept-Language": language}).text
+        assert words in html
 
 
 def test_another_beds_label_is_refused(context, ward, nurse):
