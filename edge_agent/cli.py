@@ -18,6 +18,7 @@ from edge_agent.discover import command as discover
 from edge_agent.errors import SpoolUnusable
 from edge_agent.kiosk.command import kiosk
 from edge_agent.logs import LogStyle, configure, keep_secret, one_line
+from edge_agent.memory import keep_small
 from edge_agent.settings import AgentSettings, load_settings
 from edge_agent.spool_report import CameraStatus, list_frames, read_status, retry_refused
 from edge_agent.update.command import update
@@ -133,6 +134,7 @@ def camera(
 
 def run_camera(settings: AgentSettings) -> None:
     """Run one camera's agent in this process. Raises `WardwatchError` when it ended with something to mend."""
+    keep_small()
     from edge_agent.agent import Agent  # with httpx: the other commands do without
 
     style: LogStyle = settings.log

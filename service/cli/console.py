@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from service.platform.context import Context, open_context
 from service.platform.settings import Settings, get_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+_PIPE_WIDTH = 200
+"""A file or a pipe has no width of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,14 @@ def answer(document: Any, as_json: bool, shown: Sequence[str] | Grid) -> None:
     if as_json:
         console.print(json.dumps(document, ensure_ascii=False, indent=2, default=str))
     elif isinstance(shown, Grid):
-        table = Table(*shown.columns)
+        table = Table()
+        for name in shown.columns:
+            table.add_column(name, overflow="fold")  # an id that is cut short is of no use
         for row in shown.rows:
             table.add_row(*row)
-        console.print(table)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = _PIPE_WIDTH
+        console.print(table, soft_wrap=False)
     else:
         for line in shown:
             console.print(line)

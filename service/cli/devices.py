@@ -20,6 +20,7 @@ from service.contracts import DeviceKind
 from service.facilities import Facility, facilities_readable, facility_by_code, find_camera
 from service.kit.errors import InvalidInput, NotFound
 from service.platform.context import Context
+from service.sightings import last_heard
 
 devices_app = typer.Typer(no_args_is_help=True, help="Camera boxes and kiosks: pair, ls, revoke.")
 
@@ -74,11 +75,12 @@ def pair(
 def ls(
     facility: Annotated[str | None, typer.Option(help="Code of the facility.")] = None, as_json: AsJson = False
 ) -> None:
-    """List devices, those out of use too."""
+    """List devices, those out of use too, with when each was last heard and its version."""
     with installation() as context, context.database.reading() as session:
         codes = {place.id: place.code for place in facilities_readable(session, None)}
         chosen = facility_by_code(session, facility).id if facility else None
         devices = access.devices_at(session, chosen)
+        heard = last_heard(session, chosen)
     rows = [
         (
             device.id,
@@ -87,10 +89,13 @@ def ls(
             codes[device.facility_id],
             f"{device.paired_at:%Y-%m-%d %H:%M} UTC",
             f"revoked {device.revoked_at:%Y-%m-%d %H:%M} UTC" if device.revoked_at else "in use",
+            f"{last.at:%Y-%m-%d %H:%M} UTC" if (last := heard.get(device.id)) else "never",
+            last.version if last else "",
+            last.update if last else "",
         )
         for device in devices
     ]
-    head = ("id", "kind", "name", "facility", "paired", "state")
+    head = ("id", "kind", "name", "facility", "paired", "state", "heard", "version", "update")
     answer([dict(zip(head, row, strict=True)) for row in rows], as_json, Grid(head, rows))
 
 

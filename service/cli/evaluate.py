@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from service.cli.console import answer
+from service.cli.evaluate_conditions import conditions_grid, conditions_json, evaluate_conditions
 from service.kit.errors import WardwatchError
 from service.kit.statistics import Rate
 from service.vision import Pack, ReadingPolicy, load_pack
@@ -32,18 +34,36 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 @evaluate_app.command("faces")
 def faces_command(
-    folder: Folder,
+    folder: Annotated[Path | None, typer.Argument(help="Folder of labelled pictures · 标注图片文件夹")] = None,
     pack: PackFolder = None,
     as_json: AsJson = False,
     threshold: Annotated[
         float | None, typer.Option(min=-1.0, max=1.0, help="Cosine of a match; the pack's own if left out · 相似度阈值")
     ] = None,
+    rendered: Annotated[
+        bool, typer.Option("--rendered", help="Rendered patients, by condition, instead of a folder · 渲染样本")
+    ] = False,
+    frames: Annotated[
+        int, typer.Option(min=1, max=500, help="Rendered frames of four beds a condition · 每种条件帧数")
+    ] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="Which rendered frames · 随机种子")] = 0,
 ) -> None:
-    """1:1 verification errors on FOLDER/<person>/<picture> · 人脸 1:1 比对误差"""
+    """1:1 verification errors on FOLDER/<person>/<picture>, or by condition on rendered beds · 人脸 1:1 比对误差"""
+    if (folder is None) != rendered:
+        raise typer.BadParameter("name a folder, or say --rendered")
     with _one_line_errors():
+        if folder is None:
+            _conditions(_pack(pack), frames, seed, as_json=as_json)
+            return
         with _progress("faces · 人脸", as_json) as step:
             report = evaluate_faces(folder, _pack(pack), threshold, step)
         _print(report.to_json(), _faces_table(report), as_json)
+
+
+def _conditions(pack: Pack, frames: int, seed: int, *, as_json: bool) -> None:
+    with _progress("conditions · 条件", as_json) as step:
+        results = evaluate_conditions(frames, pack, seed, step)
+    answer(conditions_json(results, pack, frames, seed), as_json, conditions_grid(results))
 
 
 @evaluate_app.command("ward")

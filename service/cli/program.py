@@ -21,8 +21,8 @@ from service.cli.migrate import migrate
 from service.cli.packs import models_app
 from service.cli.purge import purge
 from service.cli.references import references_app
-from service.cli.releases import releases_app
 from service.cli.registers import registers_app
+from service.cli.releases import releases_app
 from service.cli.rollcalls import rollcalls_app
 from service.cli.screen import screen
 from service.cli.serve import serve, work

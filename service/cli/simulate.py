@@ -124,9 +124,10 @@ def simulate(
 
 
 def credentials_for(context: Context, scenario: Scenario, *, matching: str = "server") -> Credentials:
-    """Makes the scenario's facility, its accounts and tokens; with `matching` local, paired boxes.
+    """Makes the scenario's facility, its accounts and its cameras' boxes, paired as real ones are.
 
-    Raises `Conflict` when the facility exists already.
+    Where the server has a public origin, boxes get tokens: each reaches it through a relay of its own, and what they
+    sign for that address would be wrongly aimed. Raises `Conflict` when the facility exists already.
     """
     if matching not in ("server", "local"):
         raise InvalidInput("matching is server or local", field="matching", remedy="choose one of the two")
@@ -153,7 +154,7 @@ def credentials_for(context: Context, scenario: Scenario, *, matching: str = "se
         devices: dict[str, str] = {}
         for camera in scenario.cameras:
             found = find_camera(session, place.id, camera.code)
-            if matching == "local" and found is not None:
+            if found is not None and (matching == "local" or context.settings.public_origin is None):
                 devices[camera.code] = _paired(session, place, found, actor, now)
                 continue
             _, cameras[camera.code] = access.new_token(
@@ -165,8 +166,9 @@ def credentials_for(context: Context, scenario: Scenario, *, matching: str = "se
                 actor=actor,
                 now=now,
             )
+    mode: Literal["server", "local"] = "local" if matching == "local" else "server"
     people = {name: Person(username=f"{scenario.facility.code}.{name}", password=passwords[name]) for name in passwords}
-    return Credentials(driver=driver, cameras=cameras, devices=devices, **people)
+    return Credentials(driver=driver, cameras=cameras, devices=devices, matching=mode, **people)
 
 
 def _paired(session: Session, place: Facility, camera: Camera, actor: str, now: datetime) -> str:

@@ -20,12 +20,13 @@ _STOP_SECONDS = 15.0
 
 
 class CameraBox:
-    """One camera's agent with its folder, spool and token below `home`, behind its own relay."""
+    """One camera's agent with its folder, spool and key or token below `home`, behind its own relay."""
 
     def __init__(
         self, camera: str, token: str, relay: Relay, home: Path, device: str = "", models: Path | None = None
     ) -> None:
-        """`device`: the text of a paired key file, and `models` the pack: the box then reads its pictures itself."""
+        """`device`: the text of a paired key file, instead of the token. `models`: the pack with which a paired box
+        reads its pictures itself; none: it sends them."""
         self.camera = camera
         self.relay = relay
         self.dropped = 0
@@ -33,6 +34,7 @@ class CameraBox:
         self._folder = self._home / "lens"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._spool = self._home / "spool.db"
+        self._is_paired = bool(device)
         self._models = models if device else None
         write_secret(self._home / ("device.key" if device else "token"), device or token)
         self._log = (self._home / "agent.log").open("ab")
@@ -78,10 +80,12 @@ class CameraBox:
         self._log.close()
 
     def _credentials(self) -> dict[str, str]:
-        if self._models is None:
+        if not self._is_paired:
             return {"--token-file": str(self._home / "token")}
-        key = {"--key": str(self._home / "device.key"), "--config-every": "1"}
-        return key | {"--matching": "local", "--models": str(self._models)}
+        key = {"--key": str(self._home / "device.key")}
+        if self._models is None:
+            return key
+        return key | {"--config-every": "1", "--matching": "local", "--models": str(self._models)}
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "edge_agent", "camera"]

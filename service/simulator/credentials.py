@@ -1,10 +1,11 @@
-"""The file by which a simulation may act: tokens of the driver and the cameras, passwords of two people."""
+"""The file by which a simulation may act: the driver's token, the boxes' keys, passwords of two people."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,14 +34,15 @@ class Person(BaseModel):
 
 
 class Credentials(BaseModel):
-    """Everything the simulation logs in with. `cameras`: token by camera code. `devices`: where the boxes read their
-    pictures themselves, each camera's paired key file instead."""
+    """Everything the simulation logs in with. `devices`: each camera's paired key file by its code; `cameras`: a token
+    for one that could not be paired. `matching`: local where the boxes read their pictures themselves."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     driver: str = Field(repr=False)
     cameras: dict[str, str] = Field(repr=False)
     devices: dict[str, str] = Field(default_factory=dict, repr=False)
+    matching: Literal["server", "local"] = "server"
     nurse: Person
     inspector: Person
 

@@ -63,8 +63,8 @@ class Driver:
     def __init__(
         self, setup: StudioSetup, server: str, credentials: Credentials, folder: Path, models: Path | None = None
     ) -> None:
-        """`models`: the pack with which boxes read their pictures themselves, where the credentials hold their keys."""
-        self._models = models
+        """`models`: the pack with which boxes read their pictures themselves, where the credentials say so."""
+        self._models = models if credentials.matching == "local" else None
         self._setup = setup
         self._scenario = setup.scenario
         self._folder = folder

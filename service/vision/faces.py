@@ -149,11 +149,13 @@ def in_frame(faces: Faces, view: View) -> Faces:
     """Faces found in a view, in the frame's pixels. A box becomes the upright square about its turned self."""
     if not len(faces):
         return Faces.none(view.angle)
-    centres = apply(view.to_frame, (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2)
-    half = (faces.boxes[:, 2:] - faces.boxes[:, :2]) * scale_of(view.to_frame) / 2
+    low, high = faces.boxes[:, :2], faces.boxes[:, 2:]
+    mapped = apply(view.to_frame, np.concatenate([faces.points, ((low + high) / 2)[:, None]], axis=1))
+    points, centres = mapped[:, :5], mapped[:, 5]
+    half = (high - low) * scale_of(view.to_frame) / 2
     half = half @ np.abs(rotation(view.angle))
     boxes = np.concatenate([centres - half, centres + half], axis=1)
-    return Faces(boxes.astype(np.float32), apply(view.to_frame, faces.points), faces.scores, view.angle)
+    return Faces(boxes.astype(np.float32), points, faces.scores, view.angle)
 
 
 def find_faces(

@@ -176,10 +176,9 @@ def blob_of(
     blob = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.float32)
     for pixels, targets in zip(pictures, blob, strict=True):
         for plane, target, middle, spread in zip(cv2.split(pixels), targets, mean, std, strict=True):
+            target[:] = plane
             if middle:
-                np.subtract(plane, np.float32(middle), out=target, dtype=np.float32)
-            else:
-                target[:] = plane
+                target -= np.float32(middle)
             if spread != 1.0:
                 target *= np.float32(1.0 / spread)
     return blob

@@ -25,6 +25,7 @@ from service.facilities.tables import Camera, Facility
 from service.kit.intervals import Interval
 from service.platform.context import Context
 from service.platform.metrics import REGISTRY
+from service.sightings.device_tables import DeviceHeartbeat
 from tests.builders import create_camera, create_facility, create_ward
 from tests.devices import pair_device
 
@@ -221,8 +222,10 @@ def test_a_request_for_another_server_is_told_from_an_altered_one(
     with TestClient(create_app(public), base_url="https://ward.example.org") as ours:
         assert ours.get(WHO, auth=SigningAuth(key)).status_code == 200
     with TestClient(create_app(public), base_url="http://10.0.0.7:8765") as inner:
+        before = refusals("wrongly_aimed")
         answer = inner.get(WHO, auth=SigningAuth(key))
         assert (answer.status_code, code_of(answer)) == (421, "request-wrongly-aimed")
+        assert refusals("wrongly_aimed") == before + 1
         # A proxy that ends TLS and names the inner host: what counts is what the device called.
         request = httpx.Request("GET", "https://ward.example.org" + WHO)
         SigningAuth(key).sign(request)
@@ -348,8 +351,23 @@ def test_forty_boxes_from_one_list_and_one_command_to_revoke(
         assert "wardwatch-edge pair" in one.output
         assert "█" in one.output or "▀" in one.output or "▄" in one.output
         key = pair_device(context, facility, kind="kiosk")
+        two = (datetime.now(UTC) - timedelta(minutes=2), "0.1.0"), (datetime(2026, 3, 2, 8, 15, tzinfo=UTC), "0.0.9")
+        with context.database.transaction() as session:
+            for at, version in two:
+                told = {"wardwatch": version, "update": "0.2.0 rolled back: crashed"}
+                session.add(
+                    DeviceHeartbeat(
+                        facility_id=facility.id, device_id=key.device_id, received_at=at, offset_ms=0, spool_depth=0,
+                        refused=0, dropped=0, versions=told,
+                    )
+                )  # fmt: skip
+        (listed,) = json.loads(runner.invoke(command, ["devices", "ls", "--facility", "h40", "--json"]).output)
+        assert listed["heard"] == f"{two[0][0]:%Y-%m-%d %H:%M} UTC"
+        assert (listed["version"], listed["update"]) == ("0.1.0", "0.2.0 rolled back: crashed")
         assert runner.invoke(command, ["devices", "revoke", key.device_id]).exit_code == 0
-        assert "revoked" in runner.invoke(command, ["devices", "ls", "--facility", "h40"]).output
+        shown = runner.invoke(command, ["devices", "ls", "--facility", "h40"]).output
+        assert "revoked" in shown
+        assert key.device_id in shown  # whole, as `revoke` wants it
     finally:
         get_settings.cache_clear()
 

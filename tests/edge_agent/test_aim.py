@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from io import StringIO
@@ -12,7 +13,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 from typer.testing import CliRunner
 
 from edge_agent import aim as command
@@ -20,6 +21,7 @@ from edge_agent.cli import app
 from service.contracts import CameraOut, DeviceConfig, ZoneOut
 from service.vision import AimAdvice, Frame, UnobservedCause, aim, load_pack
 from tests.bench.frames import ward_frame, zones
+from tests.edge_agent.rtsp import PASSWORD, USER, RtspCamera
 
 PACK = Path(__file__).resolve().parent.parent.parent / "models" / "wardwatch-default"
 
@@ -95,6 +97,37 @@ def test_the_table_names_every_bed(folder: Path, token_file: Path, told: list[st
     assert "1 / " in result.stdout
     for zone in zones():
         assert zone.zone_id in result.stdout
+
+
+def test_an_rtsp_camera_is_aimed_live_until_the_installer_ends_it(
+    token_file: Path, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = ward_frame(3, {0: 0}).frame.pixels
+    camera = RtspCamera(lambda _number: pixels, distinct=1)
+    credentials = tmp_path / "stream"
+    credentials.write_text(f"{USER}:{PASSWORD}\n")
+    looks: list[command.Aimed] = []
+    drawn = command.table_of
+
+    def watched(code: str, look: command.Aimed) -> Group:
+        looks.append(look)
+        if len(looks) == 2:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C, once two pictures were seen
+        return drawn(code, look)
+
+    monkeypatch.setattr(command, "table_of", watched)
+    named = ["--server", "http://ward.test", "--token-file", str(token_file), "--camera", "cam1", "--models", str(PACK)]
+    source = ["--source", f"rtsp://127.0.0.1:{camera.port}/ward", "--source-credentials", str(credentials)]
+    try:
+        result = CliRunner().invoke(app, ["aim", *named, *source, "--every", "0.2"], env={"COLUMNS": "200"})
+    finally:
+        camera.close()
+    assert len(looks) == 2, result.output
+    assert looks[0].size == (pixels.shape[1], pixels.shape[0])
+    assert [bed.face_found for _, bed in looks[0].beds] == [True, *[False] * (len(zones()) - 1)]
+    for zone in zones():
+        assert zone.zone_id in result.output, "the first look's table stood there"
+    assert PASSWORD.split(":")[-1] not in result.output
 
 
 def test_a_view_that_shows_nothing_and_a_face_out_of_focus_are_told_apart() -> None:

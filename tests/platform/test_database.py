@@ -182,7 +182,7 @@ def test_a_database_with_data_is_brought_up_to_date(tmp_path: Path) -> None:
 
 
 def test_the_last_editions_database_with_data_in_every_table_is_brought_up_to_date_and_back(tmp_path: Path) -> None:
-    """From 0010 over everything since: no row is lost, and what 0016 adds says that old pictures were read themselves."""
+    """From 0010 over everything since: no row is lost, and by what 0016 adds old pictures were read themselves."""
     database = Database(f"sqlite:///{tmp_path / 'own.db'}")
     with database.engine.begin() as connection:
         command.upgrade(migrate.configuration(connection), LAST_EDITION)

@@ -21,6 +21,7 @@ from service.occupancy.tables import PresenceCheck
 from service.platform import migrate
 from service.platform.context import open_context
 from service.platform.settings import Settings
+from service.sightings.device_tables import SnapshotStatement
 from service.sightings.edge_tables import EdgeReading, EdgeRequest
 from service.sightings.tables import Snapshot, ZoneReading
 from service.simulator import Scenario, StudioSetup, parse_scenario
@@ -62,6 +63,8 @@ patients:
      note: honest, expected_findings: []}
   - {patient_no: Q3, admission_no: B3, bed: B1-03, face: f14, sex: female, admitted_at: 2026-02-28T10:00:00+08:00,
      never_there: true, note: nobody, expected_findings: []}
+disturbances:
+  - {kind: network_cut, camera: B1-C1, from: 2026-03-02T15:00:00+08:00, to: 2026-03-02T16:00:00+08:00}
 bounds:
   bed_states: 0.5
   presence: 0.5
@@ -70,9 +73,12 @@ bounds:
 
 @dataclass(frozen=True)
 class Told:
-    """`pixels`: pictures that are at the server; `edge`: those that a box read; `crops`: outcomes of audits."""
+    """`pixels`: pictures that are at the server; `edge`: those that a box read; `crops`: outcomes of audits;
+    `late`: what waited behind the cut network; `signed`: pictures with a capture statement."""
 
     pictures: int
+    late: int
+    signed: int
     pixels: int
     edge: int
     checks: list[tuple[str, str, str]]
@@ -98,6 +104,8 @@ def test_presence_is_the_same_whether_pictures_leave_the_box_or_not(
     assert sent.beds == stayed.beds
     assert {state for _, _, state, *_ in sent.beds} >= {"patient", "empty"}
     assert (sent.views, sent.traces) == (stayed.views, stayed.traces)
+    assert sent.late == stayed.late > 0  # the check at 15:30 lies in the cut
+    assert (sent.signed, stayed.signed) == (sent.pictures, stayed.pictures)
     assert (sent.edge, sent.pixels) == (0, sent.pictures)
     assert (stayed.edge, stayed.pixels) == (stayed.pictures, 0)
     assert len(stayed.crops) > 0
@@ -117,16 +125,16 @@ def _play(folder: Path, setup: StudioSetup, matching: str) -> Told:
     with _served(settings) as address:
         driver = Driver(setup, address, credentials, folder / "cameras", PACK)
         try:
-            driver.run(lambda _advance: None)
+            report = driver.run(lambda _advance: None)
         finally:
             driver.close()
     with context.database.reading() as session:
-        told = _told(session)
+        told = _told(session, report.late)
     context.close()
     return told
 
 
-def _told(session: Session) -> Told:
+def _told(session: Session, late: int) -> Told:
     """Everything that must not depend on where the pictures were read, under names that both installations share."""
     shots = session.exec(select(Snapshot).order_by(col(Snapshot.captured_at))).all()
     beds = {bed.id: bed.code for bed in session.exec(select(Bed))}
@@ -137,6 +145,8 @@ def _told(session: Session) -> Told:
     asked = session.exec(select(EdgeRequest).where(EdgeRequest.purpose == "crop")).all()
     return Told(
         pictures=len(shots),
+        late=late,
+        signed=len(session.exec(select(SnapshotStatement)).all()),
         pixels=sum(row.blob_key is not None for row in shots),
         edge=len(session.exec(select(EdgeReading)).all()),
         checks=sorted((row.due_at.isoformat(), stays[row.admission_id], row.outcome) for row in checks),

@@ -11,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from insightface.utils.face_align import estimate_norm
 
+from service.kit.geometry import box_intersection_area
 from service.vision import Gallery, Pack
+from service.vision.analyse import body_score
+from service.vision.bodies import Bodies
 from service.vision.faces import suppress, view_of, whole
 from service.vision.judge import compare
+from service.vision.quality import measure
 from service.vision.warp import blob_of, sample, similarity, square_about
 from tests.bench.frames import group_photograph
 
@@ -113,6 +117,49 @@ def test_suppression_is_the_greedy_one(seed: int, n: int, overlap: float) -> Non
         if all(iou(boxes[i], boxes[k]) <= overlap + 1e-6 for k in kept):
             kept.append(int(i))
     assert suppress(boxes, scores, overlap).tolist() == kept
+
+
+def test_a_view_planned_for_one_frame_is_cut_out_of_the_next_and_of_other_sizes_anew() -> None:
+    region = np.array([[20, 30], [220, 30], [220, 330], [20, 330]], np.float32)
+    one, two, wider = noise(400, 300, 1), noise(400, 300, 2), noise(400, 500, 2)
+    first, again, other = (view_of(p, region, 90.0, margins=(0.2, 0.2), side=224) for p in (one, two, wider))
+    assert not np.array_equal(first.pixels, again.pixels)
+    assert np.array_equal(first.pixels, view_of(one, region, 90.0, margins=(0.2, 0.2), side=224).pixels)
+    # The same part of two frames whose common columns are alike: what lies beyond the narrower one is black in it.
+    wider[:, :300] = two
+    other = view_of(wider, region, 90.0, margins=(0.2, 0.2), side=224)
+    assert np.array_equal(again.to_frame, other.to_frame)
+    assert not np.array_equal(again.pixels, other.pixels)
+    with pytest.raises(ValueError, match="read-only"):
+        again.to_frame[0, 0] = 1.0
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(0, 30))
+@settings(max_examples=60, deadline=None)
+def test_a_beds_body_is_the_best_with_half_of_it_inside(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, 90, (n, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(0, 60, (n, 2))], axis=1).astype(np.float32)
+    scores = np.sort(rng.uniform(0, 1, n).astype(np.float32))[::-1]
+    polygon = np.array([[30, 10], [90, 30], [80, 95], [25, 80]], np.float32)
+    corners = [(float(x), float(y)) for x, y in polygon]
+    inside = [
+        float(score)
+        for (x1, y1, x2, y2), score in zip(boxes.astype(float), scores, strict=True)
+        if 0 < (x2 - x1) * (y2 - y1) <= 2 * box_intersection_area(corners, (x1, y1, x2, y2))
+    ]
+    assert body_score(Bodies(boxes, scores), polygon) == max(inside, default=0.0)
+
+
+@given(seed=st.integers(0, 10_000), side=st.integers(20, 113), top=st.integers(1, 256))
+@settings(max_examples=40, deadline=None)
+def test_light_is_the_median_and_the_share_of_the_brightest(seed: int, side: int, top: int) -> None:
+    grey = np.random.default_rng(seed).integers(0, top, (side, side)).astype(np.uint8)
+    found = measure(cv2.merge([grey] * 3), eye_distance=30, yaw=0, pitch=0, flag=1, detection=1)
+    inner = cv2.cvtColor(cv2.merge([grey] * 3), cv2.COLOR_BGR2GRAY)
+    inner = inner[int(side * 0.25) : int(side * 0.95), int(side * 0.2) : int(side * 0.8)]
+    assert found.luminance == float(np.median(inner))
+    assert found.saturated == pytest.approx(float((inner > 250).mean()), abs=1e-12)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -71,6 +71,18 @@ def test_card_prints_origin_and_licence(models: Path) -> None:
     report = json.loads(answer("card", "tiny", "--models-dir", str(models), "--json"))
     assert report["card"].startswith("# A tiny pack")
     assert set(report["parts"]) == {"adder", "scorer"}
+    # Which pack, and which threshold counts here.
+    assert len(report["pack_hash"]) == 64
+    assert f"Pack hash: `{report['pack_hash']}`." in report["card"]
+    assert "1:1 threshold: none stated" in report["card"]
+
+
+@pytest.mark.models
+def test_the_default_packs_card_gives_its_thresholds_with_intervals(models_dir: Path) -> None:
+    card = json.loads(answer("card", "wardwatch-default", "--models-dir", str(models_dir), "--json"))["card"]
+    assert "1:1 threshold: 0.400, from the manifest. No calibration was made on this installation" in card
+    assert "| FMR at cosine .40 | 0.00013 | 3.5e-05 – 0.00047 | 2 / 15486 |" in card
+    assert "| somebody in the bed at .178: recall | 0.97 | 0.88 – 0.99 | 57 / 59 |" in card
 
 
 def test_import_tells_of_a_licence_that_forbids_business(models: Path, tmp_path: Path) -> None:
