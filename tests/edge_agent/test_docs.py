@@ -37,3 +37,16 @@ def test_every_counter_is_in_the_guide() -> None:
     named |= {"duplicate", "delivered", "dropped.oldest_waiting", "dropped.oldest_refused"}
     assert {"captured", "refused", "ignored.too_large", "ignored.unreadable", "camera_away"} <= named
     assert [name for name in sorted(named) if f"`{name}`" not in GUIDE] == []
+
+
+def test_a_box_that_reads_its_pictures_gets_the_memory_that_the_guide_says_it_needs() -> None:
+    guide = (ROOT / "docs" / "edge-matching.md").read_text(encoding="utf-8")
+    needed = re.search(r"some (\d+) MiB of memory", guide)
+    given = re.search(
+        r"^MemoryMax=(\d+)G$", (ROOT / "deploy/edge/local-matching.conf").read_text("utf-8"), re.MULTILINE
+    )
+    assert needed
+    assert given
+    assert 1024 * int(given[1]) >= 1.5 * int(needed[1])
+    assert "deploy/edge/local-matching.conf" in guide
+    assert "deploy/edge/local-matching.conf" in GUIDE
