@@ -13,7 +13,7 @@ from service.facilities import Camera, cameras_of_facility
 from service.kit.intervals import Interval
 from service.sightings.clocks import TOLERANCE_MS
 from service.sightings.device_tables import DeviceHeartbeat
-from service.sightings.edge_audit import is_untrusted
+from service.sightings.edge_audit import is_untrusted, released_audits
 from service.sightings.heartbeats import heartbeats, latest_heartbeat
 from service.sightings.tables import Snapshot
 
@@ -74,6 +74,7 @@ class Alarm(StrEnum):
     DROPPING = "dropping"
     HOT = "hot"
     UNTRUSTED = "untrusted"  # the box says something else than its pictures show, or does not show them
+    RELEASED = "released"  # the box was taken out of use before it showed what it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ def _now(session: Session, camera: Camera, now: datetime) -> CameraNow:
         alarms=(
             *_alarms(camera, recent, beat, _beat_before(session, camera.id, now), now),
             *((Alarm.UNTRUSTED,) if is_untrusted(session, camera.id, now) else ()),
+            *((Alarm.RELEASED,) if released_audits(session, camera.id, now) else ()),
         ),
     )
 

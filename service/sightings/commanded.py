@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from service.access import Actor
 from service.contracts import PictureCommandReport, steps_of
 from service.facilities import Camera
+from service.facilities.device_config import OpenRollCalls
 from service.kit.intervals import Interval
 from service.sightings.edge_errors import ReadingRefused
 from service.sightings.edge_tables import PictureCommand
@@ -23,6 +24,8 @@ LEAST_CHANGE = 8
 who move change a ward's median by less than 3; one stop of exposure changes it by 30 and more."""
 LONGEST = timedelta(minutes=5)
 _SLACK = timedelta(milliseconds=500)
+_AROUND = timedelta(minutes=5)
+"""How far outside of the call a step may lie: the box's clock, and an answer that needs a second attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,25 @@ class CommandedChange:
     snapshot_ids: tuple[str, ...] = ()
 
 
-def note_command(session: Session, actor: Actor, camera: Camera, report: PictureCommandReport, now: datetime) -> None:
-    """Keeps what a box says it did; the first word of a camera about a roll call counts. Raises `ReadingRefused`."""
+def note_command(
+    session: Session,
+    actor: Actor,
+    camera: Camera,
+    report: PictureCommandReport,
+    now: datetime,
+    *,
+    event_at: datetime,
+    open_roll_calls: OpenRollCalls | None,
+) -> None:
+    """Keeps what a box says it did; the first word of a camera about a roll call counts. `event_at`: the facility's
+    time. Raises `ReadingRefused`, also for a roll call that was not open at this camera's ward when the steps began."""
     _check(report)
     known = select(PictureCommand.id).where(
         PictureCommand.camera_id == camera.id, PictureCommand.roll_call_id == report.roll_call_id
     )
     if session.exec(known).first() is not None:
         return
+    _check_call(session, camera, report, event_at, open_roll_calls)
     session.add(
         PictureCommand(
             facility_id=camera.facility_id,
@@ -75,6 +89,27 @@ def _check(report: PictureCommandReport) -> None:
             message_zh="与点名指令的亮度变化顺序不符",
             remedy_zh="请按点名指令的顺序逐步调整曝光",
         )
+
+
+def _check_call(
+    session: Session,
+    camera: Camera,
+    report: PictureCommandReport,
+    event_at: datetime,
+    open_roll_calls: OpenRollCalls | None,
+) -> None:
+    at = report.steps[0].since if report.steps else event_at
+    for near in (at, at - _AROUND, at + _AROUND):
+        calls = open_roll_calls(session, camera.ward_id, near) if open_roll_calls else ()
+        if any(call.roll_call_id == report.roll_call_id for call in calls):
+            return
+    raise ReadingRefused(
+        "no such roll call was open for this camera when the steps began",
+        field="roll_call_id",
+        remedy="answer the roll calls that the device's settings name, at their time and by the server's clock",
+        message_zh="在所报时间内，该摄像头没有此点名",
+        remedy_zh="请只应答设备配置中列出的点名，并按服务器时间报告",
+    )
 
 
 def commanded_changes(session: Session, facility_id: str, interval: Interval) -> tuple[CommandedChange, ...]:

@@ -100,6 +100,23 @@ def is_untrusted(session: Session, camera_id: str, now: datetime) -> bool:
     return bool(doubtful_audits(_audit(row, revoked_at, now) for row, revoked_at in session.exec(query)))
 
 
+def released_audits(session: Session, camera_id: str, now: datetime) -> int:
+    """How many crops of the last seven days can no longer be asked for, because the camera's box was replaced or
+    revoked before they were due. It may be an honest repair: a reason to look at the old box, and no finding."""
+    query = (
+        select(EdgeRequest, Device.revoked_at)
+        .join(Device, col(Device.id) == col(EdgeRequest.device_id))
+        .where(
+            EdgeRequest.camera_id == camera_id,
+            EdgeRequest.purpose == "crop",
+            col(EdgeRequest.outcome).is_(None),
+            col(Device.revoked_at) >= now - _RECENT,
+            col(Device.revoked_at) <= now,
+        )
+    )
+    return sum(_audit(row, revoked_at, now).outcome == "released" for row, revoked_at in session.exec(query))
+
+
 def _audit(row: EdgeRequest, revoked_at: datetime | None, now: datetime) -> EdgeAudit:
     outcome = row.outcome
     if outcome is None:

@@ -135,10 +135,20 @@ def post_crop(
 
 @router.post("/picture-commands", summary="Say what became of a commanded change", status_code=202)
 def post_command(
-    report: PictureCommandReport, actor: Box, context: ContextDep, session: WriteSession
+    report: PictureCommandReport, request: Request, actor: Box, context: ContextDep, session: WriteSession
 ) -> PictureCommandNoted:
-    """Takes what a box did when a roll call commanded dark and bright pictures. The server looks for the change."""
-    note_command(session, actor, _camera(session, actor), report, context.clock.now())
+    """Takes what a box did when a roll call commanded dark and bright pictures, once a roll call, within its time.
+    The server looks for the change."""
+    camera, now = _camera(session, actor), context.clock.now()
+    note_command(
+        session,
+        actor,
+        camera,
+        report,
+        now,
+        event_at=event_now(facility_by_id(session, camera.facility_id), now),
+        open_roll_calls=getattr(request.app.state, "open_roll_calls", None),
+    )
     return PictureCommandNoted(roll_call_id=report.roll_call_id)
 
 

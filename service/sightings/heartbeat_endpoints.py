@@ -38,7 +38,7 @@ class CameraHealthOut(BaseModel):
     camera_id: str
     camera_code: str
     ward_id: str
-    alarms: list[str] = Field(description="silent, blind, frozen, drifting, dropping, hot, untrusted.")
+    alarms: list[str] = Field(description="silent, blind, frozen, drifting, dropping, hot, untrusted, released.")
     last_picture_at: datetime | None
     last_heartbeat_at: datetime | None
     offset_ms: int | None = Field(description="Server's time minus the box's, as last measured.")

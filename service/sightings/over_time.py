@@ -143,19 +143,25 @@ def _fused(
     singles: Mapping[str, Mapping[str, SingleReading]],
 ) -> dict[str, float]:
     """By reading id: the similarity of its face with the bed's patient, fused with the frames around it. Pictures that
-    lie have no say, and those in which nothing has changed no second one: they go with the picture that was read."""
+    lie have no say, and those in which nothing has changed no second one: they go with the picture that was read. An
+    empty bed, or another person in it, parts those before from those after. Nobody lies in two beds of one picture."""
     faces: dict[tuple[str, str], list[FaceSeen]] = defaultdict(list)
-    empty: dict[str, list[datetime]] = defaultdict(list)
+    parted: dict[str, list[datetime]] = defaultdict(list)
     for view in views:
         at = rows[view.key].captured_at
+        seen_in = {one.recognised: one.zone_id for one in singles[view.key].values() if one.recognised is not None}
         for reading, one in singles[view.key].items() if view.observed else ():
-            if one.state is BedState.EMPTY:
-                empty[one.zone_id].append(at)
-            elif one.carried_from is None and one.similarity is not None and one.quality is not None and one.expected:
+            if one.parts_those_around:
+                parted[one.zone_id].append(at)
+            elif one.state is BedState.OTHER_PERSON or one.carried_from is not None or one.is_claimed_elsewhere:
+                continue
+            elif one.expected is None or seen_in.get(one.expected, one.zone_id) != one.zone_id:
+                continue
+            elif one.similarity is not None and one.quality is not None and one.expected:
                 faces[one.zone_id, one.expected].append(FaceSeen(reading, at, one.similarity, one.quality))
     found: dict[str, float] = {}
     for (zone_id, _), seen in faces.items():
-        found |= fuse_faces(seen, empty[zone_id])
+        found |= fuse_faces(seen, parted[zone_id])
     return found | _with_their_source(rows, views, singles, found)
 
 

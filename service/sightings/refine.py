@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from service.vision import BedState, UnobservedCause
+from service.vision import BedState, ReadingPolicy, UnobservedCause
 from service.vision.sequence import BedSight, BedVerdict, Occupancy, ViewVerdict
 
 _BY_FACE = frozenset({BedState.PATIENT, BedState.OTHER_PERSON})
@@ -16,6 +16,8 @@ NOTHING_STIRS = timedelta(hours=3)
 every two hours; a photograph lies on."""
 FUSED_CONFIDENCE = 0.5
 """Of a patient whom several frames together identify: as much as of one just at the threshold."""
+_ANOTHERS = ReadingPolicy().other_person
+"""A face less like the patient than this is not the patient's, however sure the pictures around it are."""
 UNSTIRRED = 0.5
 """What is left of the confidence then. A cue that is missing is no proof: state and identity stay as they are."""
 
@@ -45,6 +47,17 @@ class SingleReading:
         """What the judgement over time needs of it."""
         return BedSight(self.body, self.face)
 
+    @property
+    def parts_those_around(self) -> bool:
+        """Whether whoever lies here afterwards may be somebody else than before. Staff come and go over a patient."""
+        return self.state is BedState.EMPTY or (self.state is BedState.OTHER_PERSON and self.staff is None)
+
+    @property
+    def is_claimed_elsewhere(self) -> bool:
+        """Whether the face resembles the patient enough, and yet another face in the picture was taken for theirs."""
+        alike = self.similarity is not None and self.threshold is not None and self.similarity >= self.threshold
+        return alike and self.state is not BedState.PATIENT
+
 
 @dataclass(frozen=True, slots=True)
 class TimedReading:
@@ -64,8 +77,8 @@ def refined(
 
     A view that lies shows nobody: not the patient either, whose face may be last night's. In a view that is believed a
     decision by a face stands; only what had no face is refined. Nothing becomes empty that the single picture, or time,
-    did not see empty. `fused`: similarity of the face with the bed's patient over several frames; it identifies whom no
-    single frame could, and never makes anybody another person.
+    did not see empty. `fused`: similarity of the face with the bed's patient over several frames; it identifies whom
+    this frame alone could not, and never makes anybody another person.
     """
     if view is not None and view.cause is not None:
         return TimedReading(BedState.UNOBSERVED, 0.0, view.cause.value, None, None)
@@ -91,8 +104,11 @@ def refined(
 
 def _identified(single: SingleReading, fused: float | None) -> bool:
     unsure = single.state is BedState.UNIDENTIFIED and single.face and single.recognised is None
-    known = single.expected is not None and single.threshold is not None and single.staff is None
-    return unsure and known and fused is not None and fused >= (single.threshold or 1.0)
+    if not unsure or single.is_claimed_elsewhere or single.expected is None or single.staff is not None:
+        return False
+    if fused is None or single.similarity is None or single.threshold is None:
+        return False
+    return fused >= single.threshold and single.similarity >= min(_ANOTHERS, single.threshold)
 
 
 def _believed(single: SingleReading, bed: BedVerdict) -> TimedReading:

@@ -19,6 +19,7 @@ from edge_agent.signing import SigningAuth
 from service.contracts import CommandStep, PictureCommandReport, RollCallOut, steps_of
 from service.facilities.tables import Camera, Facility
 from service.kit.intervals import Interval
+from service.occupancy.roll_call_tables import RollCall
 from service.platform.context import Context
 from service.screening.place_facts import CameraEvent, CameraFacts
 from service.screening.rules.cameras import TamperingParameters, camera_tampering
@@ -34,11 +35,23 @@ CALL = "0195565e3b7e7c3a9d6f1b2a4c5d6e92"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
+def roll_call(facility: Facility, ward_id: str, name: str, opens_at: datetime) -> RollCall:
+    """A surprise call of the ward, open for half an hour."""
+    return RollCall(
+        id=name, group_id=name, facility_id=facility.id, kind="surprise", scope="ward",
+        scope_key=f"{ward_id}{name[:8]}", ward_id=ward_id, recorded_at=opens_at,
+        opens_at=opens_at, frozen_until=opens_at + timedelta(minutes=5),
+        closes_at=opens_at + timedelta(minutes=30), called_by="user:tester",
+    )  # fmt: skip
+
+
 @pytest.fixture
 def place(context: Context) -> tuple[Facility, Camera]:
     with context.database.transaction() as session:
         facility = create_facility(session, code="h1")
-        return facility, create_camera(session, create_ward(session, facility), "cam1")
+        ward = create_ward(session, facility)
+        session.add(roll_call(facility, ward.id, CALL, NOON))
+        return facility, create_camera(session, ward, "cam1")
 
 
 @pytest.fixture
@@ -135,6 +148,23 @@ def test_without_pictures_of_both_levels_nothing_is_said(
 def test_other_steps_than_commanded_are_refused(client: TestClient, key: DeviceKey) -> None:
     wrong = tuple("dark" if level == "bright" else "bright" for level in steps_of(CALL))
     assert post(client, key, report(wrong)) == 422
+
+
+@pytest.mark.parametrize("moved", [timedelta(hours=1), timedelta(hours=-1), None])
+def test_a_roll_call_that_was_not_open_at_the_camera_is_refused(
+    context: Context, client: TestClient, place: tuple[Facility, Camera], key: DeviceKey, moved: timedelta | None
+) -> None:
+    """At another hour than its own (12:00 to 12:30), or another ward's."""
+    with context.database.transaction() as session:
+        held = session.get_one(RollCall, CALL)
+        if moved is None:
+            held.ward_id = create_ward(session, place[0]).id
+        else:
+            held.opens_at, held.closes_at = held.opens_at + moved, held.closes_at + moved
+        session.add(held)
+    assert post(client, key, report(steps_of(CALL))) == 422
+    assert post(client, key, PictureCommandReport(roll_call_id=CALL, outcome="unsupported")) == 422
+    assert changes(context, place) == ()
 
 
 def commander(hook: Path | None, pace: Pace) -> Commander:

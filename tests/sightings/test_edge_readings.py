@@ -16,6 +16,7 @@ from sqlmodel import col, select
 from edge_agent.matching.judging import judge_picture, sign_reading
 from edge_agent.posting import Delivered, Paused
 from edge_agent.signing import SigningAuth
+from service.access.devices import revoke_device
 from service.admissions.tables import BedAssignment
 from service.contracts import BedStateCode, EdgeFrameReading, EdgeReadingPost
 from service.enrolment import gallery
@@ -369,6 +370,25 @@ def test_no_box_gets_faces_where_pictures_are_sent(ward: Ward) -> None:
         session.add(row)
     answer = ward.client.get(f"{SERVER}/api/v1/devices/me/gallery", auth=SigningAuth(ward.key))
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/readings-not-taken")
+
+
+def test_a_box_replaced_with_an_audit_open_is_an_alarm_of_its_camera_for_a_week(ward: Ward) -> None:
+    assert lie(ward, ward_picture(), 1, lambda said: said)["status"] == 202
+    ask(ward, "01")
+
+    def alarms(after: timedelta) -> set[str]:
+        with ward.context.database.reading() as session:
+            (now,) = cameras_now(session, ward.facility.id, datetime.now(UTC) + after)
+        return {alarm.value for alarm in now.alarms} & {"released", "untrusted"}
+
+    assert alarms(timedelta(0)) == set()
+    with ward.context.database.transaction() as session:
+        device_id = session.exec(select(EdgeRequest.device_id)).first() or ""
+        revoke_device(session, device_id, actor="user:tester", now=datetime.now(UTC))
+    assert alarms(timedelta(minutes=1)) == {"released"}
+    assert alarms(timedelta(days=6)) == {"released"}
+    assert alarms(timedelta(days=8)) == set()
+    assert set(outcomes(ward)) == {"released"}
 
 
 def test_what_another_box_withheld_or_this_one_long_ago_accuses_nobody() -> None:
