@@ -62,6 +62,7 @@ from service.admissions.vital_status import (
     deaths_on_record,
     notices_of,
     record_vital_status,
+    same_persons,
     vital_status_of,
 )
 from service.admissions.vital_tables import VitalNotice
@@ -142,6 +143,7 @@ __all__ = [
     "replay_message",
     "replay_messages",
     "routed",
+    "same_persons",
     "serve_until",
     "show_message",
     "surviving_number",

@@ -241,14 +241,14 @@ def deaths_on_record(session: Session, facility_ids: Collection[str]) -> dict[st
     merged = session.exec(select(PatientMerge.id).where(col(PatientMerge.facility_id).in_(wanted)).limit(1)).first()
     everyone: dict[str, list[VitalNotice]] = defaultdict(list)
     for patient_id, rows in grouped.items():
-        for same in {patient_id, *(_same_persons(session, [patient_id]) if merged else ())}:
+        for same in {patient_id, *(same_persons(session, [patient_id]) if merged else ())}:
             everyone[same] += rows
     return {patient_id: fold(rows) for patient_id, rows in everyone.items()}
 
 
 def notices_of(session: Session, patient_ids: Collection[str]) -> tuple[VitalNotice, ...]:
     """Every notice about these patients, in order of notice; also those under numbers merged with theirs (A40)."""
-    return _own_notices(session, {*patient_ids, *_same_persons(session, patient_ids)})
+    return _own_notices(session, {*patient_ids, *same_persons(session, patient_ids)})
 
 
 def _own_notices(session: Session, patient_ids: Collection[str]) -> tuple[VitalNotice, ...]:
@@ -259,7 +259,7 @@ def _own_notices(session: Session, patient_ids: Collection[str]) -> tuple[VitalN
     return tuple(sorted(found, key=lambda row: (row.noticed_at, row.recorded_at, row.id)))
 
 
-def _same_persons(session: Session, patient_ids: Collection[str]) -> set[str]:
+def same_persons(session: Session, patient_ids: Collection[str]) -> set[str]:
     """Ids of the patients whose numbers are, after all merges, the same persons' as those of `patient_ids`. Read anew
     each time, because a later merge may undo an earlier one."""
     found: set[str] = set()

@@ -155,9 +155,7 @@ def record_handheld(
             session.add(challenge)
             standing = session.get_one(DirectedCheck, request.id)
             answer = Answer(LookResult.FOUND, LookMethod.HANDHELD)
-            look = add_look(
-                session, actor, standing, answer, context.clock, unlabelled=label is LabelSeen.FALSE
-            )
+            look = add_look(session, actor, standing, answer, context.clock, unlabelled=label is LabelSeen.FALSE)
             if session.get(HandheldPicture, look.id) is None:
                 session.add(
                     HandheldPicture(

@@ -1,5 +1,5 @@
-"""Second looks at what one person found: one in twenty by lot, whenever one keeps finding the same patient, and whenever
-the picture shows no bed label."""
+"""Second looks at what one person found: one in twenty by lot, whenever one keeps finding the same patient, and
+whenever the picture shows no bed label."""
 
 from __future__ import annotations
 

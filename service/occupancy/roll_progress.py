@@ -82,7 +82,7 @@ class RollCallProgress:
 
     @property
     def covered(self) -> int:
-        """Who was seen by a camera or answered for by a person in time."""
+        """Who was seen by a camera, or looked for by a person in time, found or not."""
         return self.count(Standing.SEEN, Standing.ANSWERED)
 
     @property

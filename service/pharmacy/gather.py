@@ -16,6 +16,7 @@ from service.admissions import (
     Patient,
     VitalStatus,
     admissions_of_patient,
+    same_persons,
     vital_status_of,
 )
 from service.contracts import BuyerRole, Channel, PurchaseItem, ReasonCode, Verdict
@@ -157,11 +158,13 @@ def by_documents(session: Session, asked: Asked, policy: PurchasePolicy) -> Seen
 
 
 def stay_at(session: Session, patients: Sequence[Patient], at: datetime, channels: Collection[str]) -> Stay:
-    """Whether the person is in hospital at `at`, and whether that stands in the way."""
+    """Whether the person is in hospital at `at`, and whether that stands in the way. A card whose number was merged
+    into another (A40) finds the stays of both."""
     found = Stay.NONE
     for patient in patients:
         zone = ZoneInfo(facility_by_id(session, patient.facility_id).timezone)
-        for record in admissions_of_patient(session, patient.id):
+        numbers = {patient.id} | same_persons(session, [patient.id])
+        for record in [one for each in sorted(numbers) for one in admissions_of_patient(session, each)]:
             if not record.stay.contains(at):
                 continue
             if not excused_stay(record, at, zone, all(channel in BOUGHT_OUTSIDE for channel in channels)):

@@ -67,6 +67,8 @@ def decide(
     if actor.kind != "user":
         raise Forbidden("only a person decides about a finding", remedy="sign in as the person who decides")
     words = _reason(reason)
+    # Of two people at once the second waits here, and then reads what the first decided.
+    finding = session.get_one(Finding, finding.id, with_for_update=True, populate_existing=True)
     if finding.state == WITHDRAWN:
         raise FindingClosed(
             "its facts no longer hold, so it was withdrawn",

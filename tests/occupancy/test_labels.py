@@ -75,7 +75,7 @@ def test_without_a_label_a_second_person_is_always_asked(context, ward, nurse, l
     assert [row.reason for row in rows] == asked
 
 
-def test_the_page_says_what_a_missing_label_means(context, ward, app):
+def test_the_page_says_what_a_missing_label_means(context, ward, app, client):
     nurse = builders.browser(app, context, user(context, ward, "ward_staff")[0])
     with context.database.reading() as session:
         request = session.exec(select(DirectedCheck).where(DirectedCheck.bed_id == ward.places[0][0])).one()

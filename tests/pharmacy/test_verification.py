@@ -10,7 +10,7 @@ import time_machine
 from sqlmodel import select
 
 from service.admissions import record_vital_status
-from service.admissions.tables import Patient
+from service.admissions.tables import Patient, PatientMerge
 from service.pharmacy.decision import Identity, Liveness
 from service.pharmacy.tables import Purchase, PurchaseReview
 from tests.builders import EPOCH, bearer, create_admission, create_bed, create_patient, create_ward
@@ -201,6 +201,19 @@ def test_a_death_on_record_is_checked_by_a_person_and_never_said(street: Street)
     with street.browser(street.pharmacist) as staff:
         entry = staff.get("/api/v1/purchase-reviews", params={"facility": "north"}).json()[0]
     assert entry["purchase"]["causes"] == ["death_on_record"]
+
+
+def test_the_card_of_a_merged_number_finds_the_stay_of_the_survivor(street: Street) -> None:
+    with street.context.database.transaction() as session:
+        create_patient(session, street.hospital, "P1")
+        survivor = create_patient(session, street.hospital, "P1-new")
+        bed = create_bed(session, create_ward(session, street.hospital))
+        create_admission(session, bed=bed, patient=survivor, admitted_at=EPOCH)
+    assert "inpatient" not in codes(street.verify())
+    with street.context.database.transaction() as session:
+        merged = {"prior_no": "P1", "surviving_no": "P1-new", "stated_at": EPOCH, "received_at": EPOCH}
+        session.add(PatientMerge(facility_id=street.hospital.id, fingerprint="f" * 64, **merged))
+    assert "inpatient" in codes(street.verify(items=[_item("z")]))
 
 
 def test_inpatients_buy_only_what_inpatients_buy_outside(street: Street) -> None:

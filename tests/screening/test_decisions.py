@@ -8,14 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlalchemy import update
+from sqlmodel import col, select
 
 from service.access import SYSTEM
 from service.admissions.tables import StayEvent
 from service.ledger import verify
 from service.ledger.tables import LedgerEntry
 from service.screening import decide, explain, run_stays, tell
-from service.screening.decisions import Verdict, decisions_of
+from service.screening.decisions import FindingMoved, Verdict, decisions_of
 from service.screening.tables import Finding, FindingDecision
 from tests import builders
 from tests.occupancy.scenes import at
@@ -248,3 +249,18 @@ def test_two_decisions_are_both_kept_and_the_later_one_counts(app, named, contex
         rows = session.exec(select(FindingDecision).where(FindingDecision.finding_id == row.id)).all()
         assert {item.verdict for item in rows} == {"dismissed", "upheld"}
         assert all(item.decided_at - row.raised_at < timedelta(days=1) for item in rows)
+
+
+def test_who_decides_second_reads_what_was_decided_first(named, context):
+    """What this session read before is stale: the row is read again, and locked where the database can."""
+    row = named.run()
+    with context.database.transaction() as session:
+        user = builders.create_user(session, role="inspector", facility=named.facility)
+        actor = builders.actor_for(session, user)
+        stale = session.get_one(Finding, row.id)
+        seen, meanwhile = stale.updated_at, stale.updated_at + timedelta(seconds=1)
+        changed = update(Finding).where(col(Finding.id) == row.id).values(updated_at=meanwhile)
+        session.execute(changed, execution_options={"synchronize_session": False})
+        assert stale.updated_at == seen
+        with pytest.raises(FindingMoved):
+            decide(session, actor, stale, Verdict.UPHELD, WHY, context.clock, seen=seen)

@@ -1,4 +1,4 @@
-"""Several frames of one check: how sure a face is that no single frame is sure of."""
+"""Several frames of one check: how sure they are together of a face that one of them alone is unsure of."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def fuse_faces(
     faces: Sequence[FaceSeen], empty_at: Sequence[datetime], policy: FaceFusionPolicy = DEFAULT_FACE_FUSION
 ) -> dict[str, float]:
     """By key, the fused similarity of each face with those around it, in one bed with one patient; a face without
-    company is left out. `empty_at`: when the bed was seen empty; whoever lies there afterwards may be somebody else.
+    company is left out. `empty_at`: when the bed was seen empty, or with another person; whoever lies there
+    afterwards may be somebody else.
 
     A pure function of the set of faces, whatever their order.
     """

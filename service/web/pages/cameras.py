@@ -23,6 +23,7 @@ router = APIRouter(include_in_schema=False)
 ALARM_SIGNS: Final[dict[str, Sign]] = {
     "silent": Sign("danger", "absent"),
     "untrusted": Sign("danger", "alert"),
+    "released": Sign("warn", "alert"),
     "blind": Sign("danger", "camera-off"),
     "frozen": Sign("warn", "picture"),
     "dropping": Sign("warn", "download"),
