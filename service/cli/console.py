@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,8 +42,8 @@ def answer(document: Any, as_json: bool, shown: Sequence[str] | Grid) -> None:
             table.add_column(name, overflow="fold")  # an id that is cut short is of no use
         for row in shown.rows:
             table.add_row(*row)
-        if not console.is_terminal and "COLUMNS" not in os.environ:
-            console.width = _PIPE_WIDTH
+        if not console.is_terminal:
+            console.width = max(console.width, _PIPE_WIDTH)
         console.print(table, soft_wrap=False)
     else:
         for line in shown:

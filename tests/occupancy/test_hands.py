@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -150,7 +151,7 @@ def test_the_third_find_in_a_row_calls_for_somebody_else(context, ward, nurse, a
             )
             session.add(look)
             session.flush()
-            ask_again(session, DEFAULT_POLICY, request, look)
+            ask_again(session, replace(DEFAULT_POLICY, reverify_share=0.0), request, look)
         rows = session.exec(select(Reverification)).all()
         assert [(row.reason, row.look_id) for row in rows] == [("streak", look.id)]
         user = session.get_one(builders.UserAccount, nurse.id)
