@@ -19,7 +19,7 @@ from service.kit.ids import new_id
 from service.occupancy.outcome import PresenceState
 from service.occupancy.roll_call_tables import RollCall, RollCallEntry
 from service.occupancy.roll_calls import scope_of, start_surprise
-from service.occupancy.roll_progress import Standing, standing_of
+from service.occupancy.roll_progress import Counted, Standing, standing_of
 from service.occupancy.tables import DirectedLook, PresenceCheck
 from service.platform.context import Context
 
@@ -65,39 +65,10 @@ def start_region(
 
 
 @dataclass(frozen=True, slots=True)
-class CallCounts:
+class CallCounts(Counted):
     """How many people stand how in a roll call: what its progress counts, without naming anybody."""
 
     standings: Counter[Standing]
-
-    def count(self, *standings: Standing) -> int:
-        """How many people stand so."""
-        return sum(self.standings[item] for item in standings)
-
-    @property
-    def expected(self) -> int:
-        """Who had to be there."""
-        return self.standings.total() - self.count(Standing.EXCUSED, Standing.NO_REFERENCE, Standing.SECOND)
-
-    @property
-    def covered(self) -> int:
-        """Who was seen, or answered for in time."""
-        return self.count(Standing.SEEN, Standing.ANSWERED)
-
-    @property
-    def open(self) -> int:
-        """Whom a camera or a person is still to see."""
-        return self.count(Standing.OPEN, Standing.WAITING)
-
-    @property
-    def unanswered(self) -> int:
-        """For whom nobody answered in time."""
-        return self.count(Standing.UNANSWERED)
-
-    @property
-    def excused(self) -> int:
-        """Who had not to be there."""
-        return self.count(Standing.EXCUSED)
 
     def __add__(self, other: CallCounts) -> CallCounts:
         return CallCounts(self.standings + other.standings)

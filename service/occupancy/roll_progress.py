@@ -63,22 +63,25 @@ class CallLine:
     duplicates: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RollCallProgress:
-    """A roll call at an instant: its lines in order of ward and bed id, and the counts over them."""
+class Counted:
+    """What the progress of one roll call, and that of a whole region, says by number, without naming anybody."""
 
-    at: datetime
-    is_open: bool
-    lines: tuple[CallLine, ...]
+    __slots__ = ()
+
+    @property
+    def standings(self) -> Counter[Standing]:
+        """How many people stand how."""
+        raise NotImplementedError
 
     def count(self, *standings: Standing) -> int:
         """How many people stand so."""
-        return sum(line.standing in standings for line in self.lines)
+        found = self.standings
+        return sum(found[item] for item in standings)
 
     @property
     def expected(self) -> int:
         """Who had to be there: everybody but the excused, those without a reference, and second entries."""
-        return len(self.lines) - self.count(Standing.EXCUSED, Standing.NO_REFERENCE, Standing.SECOND)
+        return self.standings.total() - self.count(Standing.EXCUSED, Standing.NO_REFERENCE, Standing.SECOND)
 
     @property
     def covered(self) -> int:
@@ -99,6 +102,20 @@ class RollCallProgress:
     def excused(self) -> int:
         """Who had not to be there, for a recorded reason."""
         return self.count(Standing.EXCUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class RollCallProgress(Counted):
+    """A roll call at an instant: its lines in order of ward and bed id, and the counts over them."""
+
+    at: datetime
+    is_open: bool
+    lines: tuple[CallLine, ...]
+
+    @property
+    def standings(self) -> Counter[Standing]:
+        """How many people stand how."""
+        return Counter(line.standing for line in self.lines)
 
     def by_ward(self) -> dict[str | None, Counter[Standing]]:
         """Ward id -> people by standing."""
