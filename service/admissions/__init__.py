@@ -46,6 +46,7 @@ from service.admissions.repository import (
     patient_numbers,
     patients_by_no,
 )
+from service.admissions.retention import dismiss_message, measure_messages, purge_messages_job
 from service.admissions.stays import cancel_admission, cancel_discharge, discharge, transfer_admission
 from service.admissions.tables import (
     Admission,
@@ -116,12 +117,14 @@ __all__ = [
     "corrections_of",
     "deaths_on_record",
     "discharge",
+    "dismiss_message",
     "effects_of_message",
     "end_leave",
     "grant_leave",
     "import_bills",
     "import_census",
     "kept_messages",
+    "measure_messages",
     "message_by_id",
     "mutual_tls",
     "networks",
@@ -135,6 +138,7 @@ __all__ = [
     "patient_numbers",
     "patients_by_no",
     "presence_changed",
+    "purge_messages_job",
     "read_table",
     "readable",
     "record_off_ward",

@@ -14,14 +14,13 @@ from sqlmodel import Session
 
 from service.access import Actor, Permission
 from service.admissions.bills import BillBook
-from service.admissions.census_import import LIVE_AHEAD, REPLAY_AHEAD, ImportReport, RowReport, RowStatus
+from service.admissions.census_import import LIVE_AHEAD, ImportReport, RowReport, RowStatus
 from service.admissions.census_rows import issue
 from service.admissions.code_words import BILL_KIND_WORDS, payment_word
 from service.admissions.delimited import Issue, Line, read_table
 from service.admissions.event_log import Origin, received
-from service.admissions.hl7_bills import LARGEST
-from service.admissions.local_time import parse_local_instant
-from service.admissions.statements import ChargeSaid, OrderSaid, is_number
+from service.admissions.local_time import REPLAY_AHEAD, parse_local_instant
+from service.admissions.statements import ChargeSaid, OrderSaid, is_amount, is_number
 from service.facilities import Facility, event_now
 from service.kit.errors import InvalidInput
 from service.ledger import append
@@ -265,7 +264,7 @@ def _decimal(column: str) -> Callable[[str], Decimal]:
             value = Decimal(text.replace(",", ""))
         except InvalidOperation:
             value = Decimal("nan")
-        if not value.is_finite() or abs(value) > LARGEST or len(text) > 24:
+        if not is_amount(value) or len(text) > 24:
             raise _wrong(column, f"{text[:40]!r} is no amount", "use a decimal number", "数值无效", "请填写十进制数")
         return value
 

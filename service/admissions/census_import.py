@@ -20,6 +20,7 @@ from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.delimited import Issue, Line, read_table
 from service.admissions.errors import RowRefused
 from service.admissions.event_log import begin_log
+from service.admissions.local_time import REPLAY_AHEAD
 from service.admissions.recording import log_census_row
 from service.admissions.settle import link_all_bills, opened, settle
 from service.admissions.tables import Admission
@@ -29,8 +30,6 @@ from service.ledger import append
 
 LIVE_AHEAD = timedelta(days=1)
 """How far ahead of a live facility's clock a fact may lie: clocks differ; a planned admission is no admission yet."""
-REPLAY_AHEAD = timedelta(days=400)
-"""A replay may load its whole census before its clock starts."""
 _CHANGES_KEPT = 2000
 
 

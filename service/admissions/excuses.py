@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
@@ -12,14 +12,11 @@ from service.admissions.changes import presence_changed
 from service.admissions.errors import StayConflict
 from service.admissions.recording import log_operation
 from service.admissions.repository import leaves_of, off_ward_of
-from service.admissions.stay_events import EventKind, Facts
+from service.admissions.stay_events import LONGEST_LEAVE, EventKind, Facts
 from service.admissions.stays import audit, refuse_future
 from service.admissions.tables import Admission, LeaveOfAbsence, OffWardActivity
 from service.facilities import Facility
 from service.kit.clock import utc
-
-LONGEST_LEAVE = timedelta(days=30)
-"""A longer absence is a discharge."""
 
 
 def grant_leave(

@@ -10,7 +10,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from service.access import Actor, Permission, allow
 from service.admissions.bill_import import import_bills
-from service.admissions.hl7_intake import take_hl7
+from service.admissions.hl7_intake import take_hl7, too_large
+from service.admissions.hl7_text import MAX_BYTES
+from service.admissions.intake import messages_total
 from service.admissions.messages import (
     MAX_LISTED,
     Wanted,
@@ -29,6 +31,8 @@ from service.platform.http import ContextDep, ReadSession, WriteSession, languag
 
 router = APIRouter(prefix="/api/v1", tags=["feed"])
 HL7_MEDIA_TYPE = "application/hl7-v2; charset=utf-8"
+MOST_READ = 32 * MAX_BYTES
+"""So much of a message that is too large is read and thrown away, that its sender may come to read the answer."""
 
 Writer = Annotated[Actor, allow(Permission.ADMISSIONS_WRITE)]
 FacilityCode = Annotated[str, Query(max_length=64, description="The facility's code; default: the token's.")]
@@ -69,6 +73,17 @@ async def _raw_body(request: Request) -> bytes:
 
 
 Body = Annotated[bytes, Depends(_raw_body)]
+
+
+async def _message_body(request: Request) -> bytes:
+    """The message; of one that is too large the beginning, one byte more than is taken."""
+    kept = bytearray()
+    async for chunk in request.stream():
+        kept += chunk[: MAX_BYTES + 1 - len(kept)]
+    return bytes(kept)
+
+
+MessageBody = Annotated[bytes, Depends(_message_body)]
 
 
 class MessageOut(BaseModel):
@@ -132,10 +147,14 @@ class ReplayOut(BaseModel):
 
 @router.post("/adt/hl7v2", openapi_extra=_HL7_BODY, response_class=Response)
 def post_hl7(
-    actor: Writer, context: ContextDep, session: WriteSession, body: Body, facility: FacilityCode = ""
+    actor: Writer, context: ContextDep, session: WriteSession, body: MessageBody, facility: FacilityCode = ""
 ) -> Response:
-    """Takes one HL7 v2 message: ADT, ORM^O01 or DFT^P03. The answer is an ACK; a refused message is kept as well."""
+    """Takes one HL7 v2 message: ADT, ORM^O01 or DFT^P03. The answer is an ACK; a refused message is kept as well, if
+    it is not too large."""
     place = facility_of_sender(session, actor, facility)
+    if len(body) > MAX_BYTES:
+        messages_total.labels("hl7-http", "too_large").inc()
+        return Response(too_large(context, place.code, body, MAX_BYTES), media_type=HL7_MEDIA_TYPE)
     answered = take_hl7(context, session, place, body, channel="hl7-http", actor=actor)
     return Response(answered.ack, media_type=HL7_MEDIA_TYPE)
 
@@ -145,7 +164,7 @@ def get_messages(
     actor: Writer,
     session: ReadSession,
     facility: FacilityCode = "",
-    state: Literal["", "applied", "duplicate", "rejected", "dead_letter"] = "",
+    state: Literal["", "applied", "duplicate", "rejected", "dead_letter", "dismissed"] = "",
     trigger: Annotated[str, Query(max_length=64)] = "",
     admission_no: Annotated[str, Query(max_length=64)] = "",
     since: Instant | None = None,

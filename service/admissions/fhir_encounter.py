@@ -15,8 +15,9 @@ from service.admissions.code_words import (
     REFERRAL_SOURCES,
 )
 from service.admissions.errors import MessageRefused
+from service.admissions.fhir_bills import paid_by
 from service.admissions.fhir_reading import Frame
-from service.admissions.fhir_resources import codes_of, first_word
+from service.admissions.fhir_resources import classes_of, codes_of, first_word
 from service.admissions.hl7_visit import unknown_bed
 from service.admissions.statements import Statement, StaySaid
 from service.admissions.stay_events import Event, EventKind, Facts
@@ -34,7 +35,7 @@ def read_encounter(frame: Frame) -> Statement:
     admission_no = frame.own_number(frozenset({"VN"}))
     identity = frame.identity(admission_no)
     status = str(body.get("status"))
-    if not INPATIENT & set(codes_of(body.get("class"))):
+    if not INPATIENT & set(classes_of(body)):
         return frame.statement(identities=identity, notes=("no inpatient encounter: nothing to record",))
     if status in _NEVER:
         event = _event(frame, EventKind.CANCEL_ADMIT, frame.stated_at, Facts())
@@ -111,7 +112,9 @@ def _facts(frame: Frame) -> Facts:
         admission_type="referral" if referred else kind,
         diagnosis_code=reasons[0][:32] if reasons else None,
         discharge_disposition=first_word(DISPOSITION_WORDS, stay.get("dischargeDisposition")),
-        attending_doctor=_attending(frame),
+        attending_doctor=_participant(frame, "ATND"),
+        admitting_clerk=_participant(frame, "ENT"),
+        payment_method=paid_by(body),
         course=first_word(COURSE_WORDS, body.get("type")),
     )
 
@@ -121,9 +124,10 @@ def _reasons(body: dict[str, Any]) -> list[Any]:
     return [*(body.get("reasonCode") or ()), *(one.get("value") for one in body.get("reason") or ())]
 
 
-def _attending(frame: Frame) -> str | None:
+def _participant(frame: Frame, role: str) -> str | None:
+    """Who took this part (v3 ParticipationType: ATND attends, ENT entered the data)."""
     for participant in frame.body.get("participant") or ():
-        if "ATND" in set(codes_of(participant.get("type"))):
+        if role in set(codes_of(participant.get("type"))):
             return frame.person(participant.get("individual") or participant.get("actor"))
     return None
 
@@ -198,7 +202,9 @@ def _leave(frame: Frame, began: datetime) -> Event:
     zone = frame.reading.places.zone
     day = began.astimezone(zone).date() + timedelta(days=1)
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    facts = Facts(implied=True, expected_return_at=midnight, signed_at=frame.seen_at, approved_by=_attending(frame))
+    facts = Facts(
+        implied=True, expected_return_at=midnight, signed_at=frame.seen_at, approved_by=_participant(frame, "ATND")
+    )
     return _event(frame, EventKind.LEAVE, began, facts)
 
 

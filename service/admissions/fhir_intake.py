@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -12,16 +13,23 @@ from sqlmodel import Session
 
 from service.access import Actor
 from service.admissions.errors import MessageRefused
+from service.admissions.fhir_bills import read_charge_item, read_service_request
 from service.admissions.fhir_encounter import read_encounter
 from service.admissions.fhir_reading import (
     Frame,
-    read_charge_item,
     read_location,
     read_patient,
-    read_service_request,
 )
 from service.admissions.fhir_resources import TYPES, Release, check, parse_json, parse_moment
-from service.admissions.fhir_times import Told, instant_of_header, named_time, told, with_time
+from service.admissions.fhir_times import (
+    Told,
+    instant_of_header,
+    named_time,
+    told,
+    told_in_order,
+    version_of,
+    with_time,
+)
 from service.admissions.hl7_visit import Reading
 from service.admissions.intake import Outcome, Parcel, Reader, again, content_of, take
 from service.admissions.statements import Statement
@@ -45,12 +53,14 @@ _READERS: dict[str, Callable[[Frame], Statement]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A resource to take: from a request of its own, or from a bundle (`number` is its place there, from 0)."""
+    """A resource to take: from a request of its own, or from a bundle (`number` is its place there, from 0). `fault`:
+    what is wrong with the entry around it; in a batch the others go on."""
 
     number: int
     kind: str
     method: str
     body: dict[str, Any]
+    fault: MessageRefused | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +141,26 @@ def entries_of(data: bytes) -> tuple[str, tuple[Entry, ...]]:
     if len(items) > MAX_ENTRIES:
         raise _bundle("Bundle.entry", f"more than {MAX_ENTRIES} entries", f"超过 {MAX_ENTRIES} 条")
     names = _full_urls(items)
-    entries = [_entry(at, item, names) for at, item in enumerate(items)]
-    _give_time(entries, body.get("timestamp"))
-    return str(body["type"]), tuple(sorted(entries, key=lambda entry: (TYPES.index(entry.kind), entry.number)))
+    kind = str(body["type"])
+    entries = [_entry_of(kind, at, item, names) for at, item in enumerate(items)]
+    _give_time([entry for entry in entries if entry.fault is None], body.get("timestamp"))
+    return kind, tuple(sorted(entries, key=lambda entry: (_rank(entry), entry.number)))
+
+
+def _rank(entry: Entry) -> int:
+    return TYPES.index(entry.kind) if entry.kind in TYPES else len(TYPES)
+
+
+def _entry_of(bundle: str, at: int, item: Any, names: dict[str, str]) -> Entry:
+    """The entry; one of a batch that is none is answered by itself. Raises `MessageRefused` for a transaction's."""
+    try:
+        return _entry(at, item, names)
+    except MessageRefused as error:
+        if bundle == "transaction":
+            raise
+        found = item.get("resource") if isinstance(item, dict) else None
+        body = found if isinstance(found, dict) else {"entry": item}
+        return Entry(at, str(body.get("resourceType") or "entry")[:40], "POST", body, error)
 
 
 def _give_time(entries: Sequence[Entry], timestamp: Any) -> None:
@@ -166,6 +193,10 @@ def replay_fhir(
 
 def _reader(release: Release, entry: Entry) -> Reader:
     def read(session: Session, facility: Facility, reading: Reading) -> Statement:
+        if entry.fault is not None:
+            raise entry.fault
+        if entry.kind not in TYPES:
+            raise _bundle("resourceType", f"no {entry.kind[:40]} is taken; send {', '.join(TYPES)}", "不接收该资源类型")
         resource = check(release, entry.kind, entry.body)
 
         def identities(kind: str, logical_id: str) -> str | None:
@@ -173,12 +204,12 @@ def _reader(release: Release, entry: Entry) -> Reader:
             return row.local_no if row is not None else None
 
         frame = Frame(resource, reading, identities, entry.method)
-        return _READERS[entry.kind](replace(frame, told=_told(session, facility, frame)))
+        return _READERS[entry.kind](replace(frame, told=_told(session, facility, frame, entry)))
 
     return read
 
 
-def _told(session: Session, facility: Facility, frame: Frame) -> Told | None:
+def _told(session: Session, facility: Facility, frame: Frame, entry: Entry) -> Told | None:
     """When an undated resource counts as said; None for one that is dated, or names no time."""
     kind = frame.resource.kind
     if frame.resource.updated_at is not None:
@@ -188,14 +219,20 @@ def _told(session: Session, facility: Facility, frame: Frame) -> Told | None:
     named = named_time(kind, frame.body, frame.reading.latest)
     if named is None:
         return None
-    return told(session, facility.id, kind, frame.own_number(NUMBER_TYPES[kind]), named)
+    number, version = frame.own_number(NUMBER_TYPES[kind]), version_of(frame.body)
+    counted = None
+    if kind == "Encounter" and version is not None:
+        sha256 = hashlib.sha256(_content(entry)).hexdigest()
+        counted = told_in_order(session, facility.id, number, version, sha256, named)
+    return counted or told(session, facility.id, kind, number, named)
 
 
 def _entry(at: int, item: Any, names: dict[str, str]) -> Entry:
     where = f"Bundle.entry[{at}]"
     if not isinstance(item, dict) or not isinstance(item.get("resource"), dict):
         raise _bundle(f"{where}.resource", "the resource is missing", "缺少资源")
-    body, request = item["resource"], item.get("request") or {}
+    body, request = item["resource"], item.get("request")
+    request = request if isinstance(request, dict) else {}
     kind = str(body.get("resourceType"))
     if kind not in TYPES:
         what = "a bundle in a bundle" if kind == "Bundle" else f"a {kind[:40]}"

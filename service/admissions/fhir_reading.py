@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from decimal import Decimal
+from datetime import date, datetime
 from typing import Any
 
-from service.admissions.code_words import BILL_KIND_WORDS
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_resources import Resource, codes_of, first_word, parse_day, parse_moment
+from service.admissions.fhir_resources import Resource, codes_of, parse_day, parse_moment
 from service.admissions.fhir_times import Told
 from service.admissions.hl7_visit import Reading, unknown_bed
 from service.admissions.statements import (
     BedSaid,
-    ChargeSaid,
     IdentitySaid,
     MergeSaid,
-    OrderSaid,
     PatientSaid,
     Statement,
     VitalSaid,
@@ -28,12 +24,6 @@ from service.admissions.statements import (
 Identities = Callable[[str, str], str | None]
 """(resource type, logical id) -> the number of ours that it stands for."""
 _BED_STATES = frozenset("CHIKOU")
-_BILL_WORDS: Mapping[str, str] = {
-    **BILL_KIND_WORDS,
-    # SNOMED CT, as the standard's examples of ServiceRequest.category use them.
-    **dict.fromkeys(("363679005", "108252007", "imaging", "laboratory"), "examination"),
-    **dict.fromkeys(("387713003", "409063005", "surgical"), "treatment"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +59,7 @@ class Frame:
         trigger = f"{self.resource.kind}.{'create' if self.method == 'POST' else 'update'}"
         control = str((self.body.get("meta") or {}).get("versionId") or "")[:200]
         if self.told is not None and self.told.is_older:
-            note = "no meta.lastUpdated, and a version that names a later time is known: this one changes little"
+            note = "no meta.lastUpdated, and a later version is known: this one changes little"
             values["notes"] = (*values.get("notes", ()), note)
         return Statement(trigger, control, event_at or self.stated_at, self.stated_at, **values)
 
@@ -89,7 +79,7 @@ class Frame:
 
     def own_number(self, preferred: frozenset[str]) -> str:
         """The resource's number: the identifier of a preferred type, else the first, else its id."""
-        found = [one for one in self.body.get("identifier") or () if isinstance(one, dict) and one.get("value")]
+        found = current(self.body)
         typed = [one for one in found if preferred & set(codes_of(one.get("type")))]
         value = str((typed or found)[0]["value"]) if found else self.resource.logical_id
         return checked_number(value, f"{self.resource.kind}.identifier.value")
@@ -125,12 +115,23 @@ class Frame:
         if isinstance(identifier, dict) and identifier.get("value"):
             number = str(identifier["value"])
             return number if is_number(number) else None
-        parts = str(reference.get("reference") or "").split("/")
+        named = str(reference.get("reference") or "")
+        if named.startswith("#"):
+            return self._contained(named[1:], kind)
+        parts = named.split("/")
         if len(parts) >= 2 and "_history" in parts:
             parts = parts[: parts.index("_history")]
         if len(parts) < 2 or parts[-2] != kind:
             return None
         return self.identities(kind, parts[-1])
+
+    def _contained(self, local_id: str, kind: str) -> str | None:
+        """The number of a resource that is inside this one, if it has an identifier."""
+        for one in self.body.get("contained") or ():
+            if isinstance(one, dict) and (one.get("id"), one.get("resourceType")) == (local_id, kind):
+                values = [str(item["value"]) for item in current(one) if is_number(str(item["value"]))]
+                return values[0] if values else None
+        return None
 
     def person(self, reference: Any) -> str | None:
         """A practitioner's number: by identifier, else the id that the reference ends in."""
@@ -139,6 +140,14 @@ class Frame:
         identifier = reference.get("identifier")
         value = identifier.get("value") if isinstance(identifier, dict) else None
         return str(value or str(reference.get("reference") or "").rpartition("/")[2])[:64] or None
+
+
+def current(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The resource's identifiers that have a value. A number that was given up is nobody's, or somebody else's by
+    now."""
+    found = body.get("identifier")
+    given = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [one for one in given if one.get("value") and one.get("use") != "old"]
 
 
 def checked_number(value: str, where: str) -> str:
@@ -163,7 +172,7 @@ def read_patient(frame: Frame) -> Statement:
     """A Patient: number, sex, date of birth, death, and links to numbers of the same person. Names are not read."""
     body, stated = frame.body, frame.stated_at
     number = frame.own_number(frozenset({"MR", "PI", "PN", "PT"}))
-    birth_date = parse_day(body.get("birthDate"), "Patient.birthDate")
+    birth_date = _past_day(frame, body.get("birthDate"), "Patient.birthDate")
     merges = []
     for link in body.get("link") or ():
         other = frame.find(link.get("other"), "Patient")
@@ -182,7 +191,7 @@ def read_patient(frame: Frame) -> Statement:
 def read_location(frame: Frame) -> Statement:
     """A Location: what its id stands for, and whether the bed is open. A bed that the layout lacks is not made."""
     body = frame.body
-    value = str(next((one.get("value") for one in body.get("identifier") or () if one.get("value")), ""))
+    value = str(next((one["value"] for one in current(body)), ""))
     code = value or frame.resource.logical_id
     bed_id = frame.reading.places.bed(("", "", code))
     form = set(codes_of(body.get("physicalType"))) | set(codes_of(body.get("form")))
@@ -207,87 +216,19 @@ def read_location(frame: Frame) -> Statement:
     return frame.statement(identities=identity, beds=(BedSaid(bed_id, status),))
 
 
-def read_service_request(frame: Frame) -> Statement:
-    """A ServiceRequest: an order."""
-    body = frame.body
-    number = frame.own_number(frozenset({"PLAC"}))
-    occurred = body.get("occurrenceDateTime") or (body.get("occurrencePeriod") or {}).get("start")
-    asked = body.get("authoredOn")
-    done = body.get("status") == "completed"
-    order = OrderSaid(
-        order_no=number,
-        admission_no=frame.referred(body.get("encounter"), "Encounter", "ServiceRequest.encounter"),
-        kind=first_word(_BILL_WORDS, body.get("category")) or "other",
-        code=next(codes_of(body.get("code")), "")[:64],
-        ordered_at=frame.moment(asked, "ServiceRequest.authoredOn") if asked else frame.stated_at,
-        performed_at=frame.moment(occurred, "ServiceRequest.occurrence") if occurred and done else None,
-        attending_doctor=frame.person(body.get("requester")),
-        cancelled=body.get("status") in ("revoked", "entered-in-error"),
-    )
-    return frame.statement(order.ordered_at, orders=(order,), identities=frame.identity(number))
-
-
-def read_charge_item(frame: Frame) -> Statement:
-    """A ChargeItem: a line of the bill."""
-    body = frame.body
-    number = frame.own_number(frozenset())
-    service_at = body.get("occurrenceDateTime") or (body.get("occurrencePeriod") or {}).get("start")
-    if not service_at:
+def _past_day(frame: Frame, text: Any, where: str) -> date | None:
+    """A day that has come. Raises `MessageRefused`."""
+    day = parse_day(text, where)
+    if day is not None and day > frame.reading.latest.astimezone(frame.reading.places.zone).date():
         raise MessageRefused.at(
-            "ChargeItem.occurrence",
-            "the time of service is missing",
-            "send occurrenceDateTime or occurrencePeriod.start",
-            "缺少服务时间",
-            "请填写 occurrenceDateTime",
+            where,
+            f"{str(text)[:20]!r} lies in the future",
+            "correct the year",
+            "日期晚于当前日期",
+            "请更正年份",
+            code=102,
         )
-    performers = body.get("performer") or [{}]
-    charge = ChargeSaid(
-        charge_no=number,
-        admission_no=_stay_of_charge(frame),
-        kind=first_word(_BILL_WORDS, body.get("code")) or "other",
-        code=next(codes_of(body.get("code")), "")[:64],
-        service_at=frame.moment(service_at, "ChargeItem.occurrence"),
-        quantity=_decimal((body.get("quantity") or {}).get("value"), "ChargeItem.quantity.value") or Decimal(1),
-        amount=_amount(body),
-        payment_method=None,
-        doctor=frame.person(performers[0].get("actor")),
-        clerk=frame.person(body.get("enterer")),
-        cancelled=body.get("status") in ("aborted", "entered-in-error", "not-billable"),
-    )
-    return frame.statement(charge.service_at, charges=(charge,), identities=frame.identity(number))
-
-
-def _stay_of_charge(frame: Frame) -> str:
-    """R4 context, R5 encounter."""
-    name = "context" if frame.resource.release == "r4" else "encounter"
-    return frame.referred(frame.body.get(name), "Encounter", f"ChargeItem.{name}")
-
-
-def _amount(body: dict[str, Any]) -> Decimal:
-    """R4 priceOverride; R5 totalPriceComponent, else the unit's price times the quantity."""
-    for name in ("priceOverride", "totalPriceComponent", "unitPriceComponent"):
-        part = body.get(name) or {}
-        value = (part.get("amount") or part).get("value")
-        if value is not None:
-            amount = _decimal(value, f"ChargeItem.{name}") or Decimal(0)
-            quantity = _decimal((body.get("quantity") or {}).get("value"), "ChargeItem.quantity.value") or Decimal(1)
-            return amount * quantity if name == "unitPriceComponent" else amount
-    raise MessageRefused.at(
-        "ChargeItem.priceOverride",
-        "the amount is missing",
-        "send priceOverride (R4) or totalPriceComponent (R5)",
-        "缺少金额",
-        "请填写 priceOverride（R4）或 totalPriceComponent（R5）",
-    )
-
-
-def _decimal(value: Any, where: str) -> Decimal | None:
-    if value is None:
-        return None
-    amount = Decimal(str(value))
-    if not amount.is_finite() or abs(amount) > Decimal("1e9"):
-        raise MessageRefused.at(where, "is no amount", "send a plain number", "数值无效", "请填写数值", code=102)
-    return amount
+    return day
 
 
 def _vitals(frame: Frame, number: str, birth_date: Any) -> tuple[VitalSaid, ...]:
@@ -297,7 +238,7 @@ def _vitals(frame: Frame, number: str, birth_date: Any) -> tuple[VitalSaid, ...]
         if isinstance(text, str) and "T" in text:
             died = frame.moment(text, "Patient.deceasedDateTime")
             return (VitalSaid(number, True, died_at=died, birth_date=birth_date),)
-        day = parse_day(text, "Patient.deceasedDateTime")
+        day = _past_day(frame, text, "Patient.deceasedDateTime")
         return (VitalSaid(number, True, died_on=day, birth_date=birth_date),)
     if "deceasedBoolean" in body:
         return (VitalSaid(number, bool(body["deceasedBoolean"]), birth_date=birth_date),)

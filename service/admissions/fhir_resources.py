@@ -89,6 +89,18 @@ _INTENTS = (
 )
 _PLACE_STATES = ("planned", "active", "reserved", "completed")
 _LINKS = ("replaced-by", "replaces", "refer", "seealso")
+_USES = ("usual", "official", "temp", "secondary", "old")
+_CLASS_SYSTEMS = frozenset(
+    {
+        "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+        "http://hl7.org/fhir/v3/ActCode",
+        "urn:oid:2.16.840.1.113883.5.4",
+    }
+)
+"""Where the codes of Encounter.class are from: as it is called now, in older releases, and by its number."""
+_CLASS = "Encounter.class"
+_PRIORITIES = ("routine", "urgent", "asap", "stat")
+_MODES = ("instance", "kind")
 _CLASSES = ("AMB", "EMER", "FLD", "HH", "IMP", "ACUTE", "NONAC", "OBSENC", "PRENC", "SS", "VR")
 
 
@@ -211,6 +223,21 @@ def codes_of(item: Any) -> Iterator[str]:
             yield item["text"]
 
 
+def classes_of(body: dict[str, Any]) -> list[str]:
+    """Codes of Encounter.class (R4 one Coding, R5 concepts) that are ActCodes, or say nothing of where they are from:
+    another system's IMP need not be an inpatient."""
+    given = body.get("class")
+    found = []
+    for item in given if isinstance(given, list) else [given]:
+        codings = item.get("coding") or [item] if isinstance(item, dict) else []
+        found += [
+            str(one["code"])
+            for one in codings
+            if isinstance(one, dict) and one.get("code") and one.get("system", "") in _CLASS_SYSTEMS | {""}
+        ]
+    return found
+
+
 def first_word(words: Any, item: Any) -> str | None:
     """The first of the item's codes that `words` knows, as our word."""
     return next((words[code.lower()] for code in codes_of(item) if code.lower() in words), None)
@@ -220,6 +247,9 @@ def _check_codes(release: Release, kind: str, body: dict[str, Any]) -> None:
     allowed = _STATES.get((release, kind))
     if allowed is not None and (kind != "Location" or "status" in body):
         _one_of(body.get("status"), allowed, f"{kind}.status")
+    for at, one in enumerate(body.get("identifier") or ()):
+        if isinstance(one, dict) and "use" in one:
+            _one_of(one["use"], _USES, f"{kind}.identifier[{at}].use")
     if kind == "Patient" and "gender" in body:
         _one_of(body["gender"], _GENDERS, "Patient.gender")
     if kind == "Patient":
@@ -227,10 +257,17 @@ def _check_codes(release: Release, kind: str, body: dict[str, Any]) -> None:
             _one_of(link.get("type"), _LINKS, f"Patient.link[{at}].type")
     if kind == "ServiceRequest":
         _one_of(body.get("intent"), _INTENTS, "ServiceRequest.intent")
+        if "priority" in body:
+            _one_of(body["priority"], _PRIORITIES, "ServiceRequest.priority")
+    if kind == "Location" and "mode" in body:
+        _one_of(body["mode"], _MODES, "Location.mode")
     if kind == "Encounter":
-        found = list(codes_of(body.get("class")))
+        found = classes_of(body)
         if not any(code in _CLASSES for code in found):
-            _one_of(found[0] if found else None, _CLASSES, "Encounter.class")
+            said = found or list(codes_of(body.get("class")))
+            _one_of(
+                f"{said[0]} of another system" if said and not found else said[0] if said else None, _CLASSES, _CLASS
+            )
         for at, place in enumerate(body.get("location") or ()):
             if "status" in place:
                 _one_of(place["status"], _PLACE_STATES, f"Encounter.location[{at}].status")

@@ -3,6 +3,9 @@
 `meta.lastUpdated` is that time. Without it, in this order: `Bundle.timestamp`, if the bundle holds the resource once;
 the request's `Last-Modified`; the latest time that the resource itself names and that has come; the arrival. Two
 versions that name the same latest time are ordered by arrival: nothing else tells them apart.
+
+Versions of an Encounter that bear numbers (`meta.versionId`, as servers count: 1, 2, 3) are laid in the order of these
+numbers, whatever they name: a discharge that is taken back names nothing new, and has a higher number all the same.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from service.admissions.errors import MessageRefused
 from service.admissions.fhir_resources import parse_moment
-from service.admissions.tables import ChargeItem, ClinicalOrder, StayEvent
+from service.admissions.tables import ChargeItem, ClinicalOrder, InboundMessage, StayEvent
 
 SAME_TIME = timedelta(seconds=1)
 """Versions that name one time are laid a microsecond apart, in the order of their arrival, within this span."""
@@ -31,6 +34,9 @@ _INSTANTS: dict[str, tuple[str, ...]] = {
     "ServiceRequest": ("authoredOn", "occurrenceDateTime"),
     "ChargeItem": ("enteredDate", "occurrenceDateTime"),
 }
+_STEP = timedelta(milliseconds=1)
+"""Between versions that are ordered by their numbers: wide enough to lay some that come late in between."""
+_LONGEST_VERSION = 19
 _NOT_YET = frozenset({"planned", "reserved"})
 
 
@@ -80,6 +86,51 @@ def told(session: Session, facility_id: str, kind: str, number: str, named: date
     same = [moment for moment in known if moment < named + SAME_TIME]
     at = same[-1] + timedelta(microseconds=1) if same else named
     return Told(at, is_older=bool(known) and known[-1] >= named + SAME_TIME)
+
+
+def version_of(body: dict[str, Any]) -> int | None:
+    """`meta.versionId`, if it is a number that counts versions: nothing else has an order."""
+    meta = body.get("meta")
+    text = str(meta.get("versionId") or "") if isinstance(meta, dict) else ""
+    return int(text) if _counts(text) else None
+
+
+def told_in_order(
+    session: Session, facility_id: str, number: str, version: int, sha256: str, named: datetime
+) -> Told | None:
+    """When this version of the Encounter `number` counts as said: after those of lower numbers, before those of higher
+    ones; the same version once more (`sha256` of its content) when it was said first. None when no other number is
+    known, or this one is with other content: then the time that it names decides."""
+    known = set(session.exec(_known_versions(facility_id, number)))
+    numbers = [(int(one), at, digest) for one, at, digest in known if _counts(one)]
+    below = max((at for one, at, _ in numbers if one < version), default=None)
+    above = min((at for one, at, _ in numbers if one > version), default=None)
+    again = [(at, digest) for one, at, digest in numbers if one == version]
+    if again:
+        same = [at for at, digest in again if digest == sha256]
+        return Told(min(same), is_older=above is not None) if same else None
+    if below is None and above is None:
+        return None
+    at = named
+    if below is not None and at <= below:
+        at = below + _STEP
+    if above is not None and at >= above:
+        at = above - _STEP if below is None else below + (above - below) / 2
+    return Told(at, is_older=above is not None)
+
+
+def _known_versions(facility_id: str, number: str) -> SelectOfScalar[Any]:
+    """(number, when it counts as said, sha256) of the Encounter's versions: a message's control id is the number."""
+    return (
+        select(InboundMessage.control_id, StayEvent.stated_at, InboundMessage.sha256)  # type: ignore[return-value]
+        .join(InboundMessage, col(InboundMessage.id) == StayEvent.message_id)
+        .where(StayEvent.facility_id == facility_id, StayEvent.admission_no == number, StayEvent.source == "fhir")
+    )
+
+
+def _counts(version: str) -> bool:
+    """Whether a version's id is a number: other ids have no order."""
+    return version.isascii() and version.isdigit() and len(version) < _LONGEST_VERSION
 
 
 def _said_since(kind: str, facility_id: str, number: str, named: datetime) -> SelectOfScalar[datetime]:

@@ -99,6 +99,17 @@ def read_adt(message: Message, reading: Reading) -> Statement:
             f"可用事件：{', '.join(TRIGGERS)}",
             code=201,
         )
+    for name in ("PID", "PV1"):
+        message.need(name)
+        if len(message.all(name)) > 1:
+            raise MessageRefused.at(
+                name,
+                f"{name} comes more than once",
+                f"send one patient and one visit with each ADT^{trigger}",
+                f"{name} 段重复",
+                f"每条 ADT^{trigger} 只能包含一名患者的一次就诊",
+                code=100,
+            )
     visit = read_visit(message, message.need("PID"), message.need("PV1"), reading)
     vitals = read_vital(message.need("PID"), visit.patient_no, reading)
     if visit.pv1.text(2) and not visit.is_inpatient and trigger != "A07":
@@ -194,6 +205,15 @@ def _swap(message: Message, reading: Reading, moment: _Moment) -> Statement:
             facts,
         )
         stays.append(StaySaid(visit.admission_no, event))
+    if stays[0].event.facts.bed_id == stays[1].event.facts.bed_id:
+        raise MessageRefused.at(
+            "PV1-3",
+            "both patients get the same bed",
+            "send each patient's new location",
+            "两名患者的新床位相同",
+            "请分别填写各自的新床位",
+            code=102,
+        )
     if stays[0].admission_no == stays[1].admission_no:
         raise MessageRefused.at(
             "PV1-19",

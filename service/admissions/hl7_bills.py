@@ -10,11 +10,24 @@ from service.admissions.code_words import BILL_KIND_WORDS, payment_word, word
 from service.admissions.errors import MessageRefused
 from service.admissions.hl7_text import Message, Segment
 from service.admissions.hl7_visit import Reading
-from service.admissions.statements import ChargeSaid, OrderSaid, Statement, is_number
+from service.admissions.statements import (
+    LARGEST,
+    MOST_DECIMALS,
+    ChargeSaid,
+    OrderSaid,
+    Statement,
+    is_amount,
+    is_number,
+    rounded,
+)
 
-LARGEST = Decimal("1e9")
 _CANCELS = frozenset({"CA", "OC", "DC", "OD", "CR", "UC"})
 """HL7 table 0119: cancelled or discontinued, asked for or done."""
+_CONTROLS = _CANCELS | frozenset(
+    """AF CH CN DE DF DR FU HD HR LI MC NA NR NW OE OF OH OK OP OR OS PA PR PY RC RE RF RL RO RP RQ RR RU SC SN SR SS
+    TR UA UD UF UH UM UN UR UX UP XO XR XX""".split()
+)
+"""HL7 table 0119, all of it."""
 _DETAIL_KIND = {"RXO": "medication", "RXE": "medication", "OBR": "examination", "ODS": "nursing", "ODT": "nursing"}
 
 
@@ -30,6 +43,15 @@ def read_orders(message: Message, reading: Reading) -> Statement:
         if not control:
             raise _missing(
                 "ORC-1", "the order control code", "send NW for a new order, CA for a cancelled one", "医嘱控制码"
+            )
+        if control not in _CONTROLS:
+            raise MessageRefused.at(
+                "ORC-1",
+                f"{control[:10]!r} is no order control code",
+                "send NW for a new order, CA for a cancelled one (HL7 table 0119)",
+                f"{control[:10]!r} 不是医嘱控制码",
+                "新医嘱请填 NW，作废请填 CA（HL7 表 0119）",
+                code=103,
             )
         orders.append(
             OrderSaid(
@@ -60,20 +82,32 @@ def read_charges(message: Message, reading: Reading) -> Statement:
         if kind in ("PY", "AJ"):
             notes.append(f"FT1-6 {kind}: no charge, left aside")
             continue
-        if kind not in ("CG", "CD", "CO"):
+        if kind and kind not in ("CG", "CD", "CO"):
+            raise MessageRefused.at(
+                "FT1-6",
+                f"{kind[:10]!r} is no transaction type",
+                "send CG for a charge, CD for a credit, PY or AJ for what is neither (HL7 table 0017)",
+                f"{kind[:10]!r} 不是交易类型",
+                "收费请填 CG，退费请填 CD，付款 PY，调整 AJ（HL7 表 0017）",
+                code=103,
+            )
+        if not kind:
             raise _missing("FT1-6", "the transaction type", "send CG for a charge, CD for a credit", "交易类型")
         service_at = reading.stamp(ft1, 4)
         if service_at is None:
             raise _missing("FT1-4", "the time of service", "send when the service was given", "服务时间")
         if not ft1.text(7):
             raise _missing("FT1-7", "the charge code", "send the hospital's code of the item", "收费项目编码")
-        quantity = _decimal(ft1, 10, Decimal(1))
-        amount = _decimal(ft1, 11, None)
+        quantity = _decimal(ft1, 10)
+        quantity = Decimal(1) if quantity is None else quantity
+        amount = _decimal(ft1, 11)
         if amount is None:
-            unit = _decimal(ft1, 12, None)
+            unit = _decimal(ft1, 12)
             if unit is None:
                 raise _missing("FT1-11", "the amount", "send FT1-11 (extended) or FT1-12 (unit)", "金额")
-            amount = unit * (quantity or Decimal(1))
+            amount = rounded(unit * quantity)
+            if not is_amount(amount):
+                raise _no_amount("FT1-12", f"{ft1.text(12)} times {ft1.text(10)}")
         charges.append(
             ChargeSaid(
                 charge_no=_number(ft1.text(2), "FT1-2", "the transaction's number", "费用流水号"),
@@ -81,8 +115,8 @@ def read_charges(message: Message, reading: Reading) -> Statement:
                 kind=word(BILL_KIND_WORDS, ft1.text(13)) or word(BILL_KIND_WORDS, ft1.text(7, 3)) or "other",
                 code=ft1.text(7)[:64],
                 service_at=service_at,
-                quantity=quantity or Decimal(1),
-                amount=-amount if kind == "CD" else amount,
+                quantity=quantity,
+                amount=-abs(amount) if kind == "CD" else amount,  # senders write a credit with a sign and without
                 payment_method=payment_word(pv1.text(20)) if pv1 is not None else None,
                 doctor=ft1.text(21)[:64] or ft1.text(20)[:64] or doctor,
                 clerk=ft1.text(24)[:64] or None,
@@ -159,24 +193,28 @@ def _number(text: str, where: str, what: str, what_zh: str) -> str:
     return text
 
 
-def _decimal(segment: Segment, field: int, default: Decimal | None) -> Decimal | None:
+def _decimal(segment: Segment, field: int) -> Decimal | None:
     text = segment.text(field)
     if not text:
-        return default
+        return None
     try:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("nan")
-    if not value.is_finite() or abs(value) > LARGEST or len(text) > 24:
-        raise MessageRefused.at(
-            segment.where(field),
-            f"{text[:40]!r} is not an amount",
-            "send a plain decimal number",
-            f"{text[:40]!r} 不是有效数值",
-            "请填写十进制数",
-            code=102,
-        )
+    if not is_amount(value) or len(text) > 24:
+        raise _no_amount(segment.where(field), text)
     return value
+
+
+def _no_amount(where: str, text: str) -> MessageRefused:
+    return MessageRefused.at(
+        where,
+        f"{text[:50]!r} is not an amount",
+        f"send a plain decimal number of at most {LARGEST:f}, with at most {MOST_DECIMALS} decimals",
+        f"{text[:50]!r} 不是有效数值",
+        f"请填写不超过 {LARGEST:f}、小数不超过 {MOST_DECIMALS} 位的十进制数",
+        code=102,
+    )
 
 
 def _missing(where: str, what: str, remedy: str, what_zh: str) -> MessageRefused:

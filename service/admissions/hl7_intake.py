@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -168,17 +169,26 @@ def refuser(context: Context, facility_code: str, max_frame: int) -> Callable[[b
     message is not kept."""
 
     def refuse(beginning: bytes) -> bytes:
-        error = MessageRefused.at(
-            "",
-            f"the message is larger than {max_frame} bytes",
-            "split it, or let the operator raise --max-frame",
-            f"消息超过 {max_frame} 字节",
-            "请拆分消息，或由运维调高 --max-frame",
-            code=207,
-        )
-        return refused(_header_only(beginning.partition(b"\r")[0]), facility_code, error, context.clock.now())
+        remedy, remedy_zh = "split it, or let the operator raise --max-frame", "请拆分消息，或由运维调高 --max-frame"
+        return too_large(context, facility_code, beginning, max_frame, remedy, remedy_zh)
 
     return refuse
+
+
+def too_large(
+    context: Context,
+    facility_code: str,
+    beginning: bytes,
+    most: int,
+    remedy: str = "split it",
+    remedy_zh: str = "请拆分消息",
+) -> bytes:
+    """AR for a message of more than `most` bytes, by its beginning: the header is in there."""
+    error = MessageRefused.at(
+        "", f"the message is larger than {most} bytes", remedy, f"消息超过 {most} 字节", remedy_zh, code=207
+    )
+    header = re.split(rb"[\r\n]", beginning.lstrip(b"\x0b\r\n"), maxsplit=1)[0]
+    return refused(_header_only(header), facility_code, error, context.clock.now())
 
 
 def _header_only(data: bytes) -> Message | None:

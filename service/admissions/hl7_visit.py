@@ -19,7 +19,7 @@ from service.admissions.hl7_text import Message, Segment
 from service.admissions.hl7_times import has_time_of_day, parse_date, parse_stamp, parse_statement_stamp
 from service.admissions.places import Places
 from service.admissions.statements import VitalSaid, is_number
-from service.admissions.stay_events import Facts
+from service.admissions.stay_events import LONGEST_LEAVE, Facts
 
 PATIENT_CLASSES = frozenset("BCEINOPRU")
 """HL7 table 0004: obstetrics, commercial account, emergency, inpatient, not applicable, outpatient, preadmit,
@@ -155,7 +155,17 @@ def read_vital(pid: Segment, patient_no: str, reading: Reading) -> tuple[VitalSa
     if not stamp:
         return (VitalSaid(patient_no, flag == "Y", birth_date=birth_date),)
     if not has_time_of_day(stamp):
-        return (VitalSaid(patient_no, True, died_on=parse_date(stamp, "PID-29"), birth_date=birth_date),)
+        died_on = parse_date(stamp, "PID-29")
+        if died_on is not None and died_on > reading.latest.astimezone(reading.places.zone).date():
+            raise MessageRefused.at(
+                "PID-29",
+                f"{stamp[:20]!r} lies in the future",
+                "correct the date of death, or leave it empty",
+                "死亡日期晚于当前日期",
+                "请更正死亡日期或留空",
+                code=102,
+            )
+        return (VitalSaid(patient_no, True, died_on=died_on, birth_date=birth_date),)
     return (VitalSaid(patient_no, True, died_at=reading.stamp(pid, 29), birth_date=birth_date),)
 
 
@@ -187,6 +197,15 @@ def expected_return(message: Message, from_at: datetime, reading: Reading) -> tu
     stated = reading.places.zone
     if pv2 is not None and pv2.text(47):
         back = parse_stamp(pv2.text(47), stated, "PV2-47")
+        if back is not None and back > from_at + LONGEST_LEAVE:
+            raise MessageRefused.at(
+                "PV2-47",
+                f"the expected return is more than {LONGEST_LEAVE.days} days after the leave begins",
+                "correct the year, or discharge the patient (A03)",
+                f"预计返回时间晚于请假开始 {LONGEST_LEAVE.days} 天以上",
+                "请更正年份，或办理出院（A03）",
+                code=102,
+            )
         if back is not None and back > from_at:
             return back, True
         raise MessageRefused.at(

@@ -13,10 +13,12 @@ from sqlmodel import Session, col, select
 
 from service.access import Actor, Permission
 from service.admissions.apply_statement import apply_statement
-from service.admissions.census_import import LIVE_AHEAD, REPLAY_AHEAD
+from service.admissions.census_import import LIVE_AHEAD
 from service.admissions.errors import MessageRefused
 from service.admissions.hl7_visit import Reading
+from service.admissions.local_time import REPLAY_AHEAD
 from service.admissions.places import Places
+from service.admissions.retention import settle_dead_letters
 from service.admissions.statements import Statement
 from service.admissions.tables import InboundMessage
 from service.facilities import Facility, event_now
@@ -72,6 +74,7 @@ def take(
     lock(session, facility)
     sha256 = hashlib.sha256(parcel.data).hexdigest()
     earlier = _earlier(session, facility, sha256)
+    is_kept = any(one.sealed is not None for one in earlier)
     message = InboundMessage(
         facility_id=facility.id,
         channel=parcel.channel,
@@ -82,7 +85,7 @@ def take(
         recorded_at=now,
         state="applied",
         sender=actor.label[:200],
-        sealed=None if earlier else context.keys.seal(parcel.data, _seal_context(facility, sha256)),
+        sealed=None if is_kept else context.keys.seal(parcel.data, _seal_context(facility, sha256)),
     )
     session.add(message)
     session.flush()
@@ -167,6 +170,7 @@ def _do(session: Session, facility: Facility, message: InboundMessage, read: Rea
     except OperationalError:
         raise
     message.state, message.error = "applied", ""
+    settle_dead_letters(session, message)
     notes = tuple(dict.fromkeys((*statement.notes, *more)))
     message.note = "; ".join(notes)[:2000]
     return Outcome(message.id, "applied", notes, statement=statement)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from service.kit.errors import InvalidInput
@@ -14,6 +14,8 @@ _WRITTEN = re.compile(
     r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]\s*(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?)?$", re.ASCII
 )
 _DATE = re.compile(r"^(\d{4})(?:[-/.年]?)(\d{1,2})(?:[-/.月]?)(\d{1,2})日?$", re.ASCII)
+REPLAY_AHEAD = timedelta(days=400)
+"""How far ahead of its clock a replay's facts may lie: it may load its whole census before the clock starts."""
 FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 LAST = datetime(2200, 1, 1, tzinfo=UTC)
 

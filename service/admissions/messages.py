@@ -14,11 +14,11 @@ from service.admissions.hl7_intake import replay_hl7
 from service.admissions.intake import Outcome, content_of
 from service.admissions.tables import InboundMessage, StayEvent
 from service.facilities import Facility
-from service.kit.errors import NotFound
+from service.kit.errors import Conflict, NotFound
 from service.ledger import append
 from service.platform.context import Context
 
-STATES = ("applied", "duplicate", "rejected", "dead_letter")
+STATES = ("applied", "duplicate", "rejected", "dead_letter", "dismissed")
 MAX_LISTED = 1000
 
 
@@ -36,6 +36,8 @@ class Wanted:
 
 def kept_messages(session: Session, facility_id: str, wanted: Wanted) -> tuple[InboundMessage, ...]:
     """The facility's messages, the latest first; what they say stays sealed."""
+    if not (wanted.state + wanted.trigger + wanted.admission_no + wanted.before).isprintable():
+        return ()  # no message has such a one, and PostgreSQL takes no NUL
     query = select(InboundMessage).where(InboundMessage.facility_id == facility_id)
     if wanted.state:
         query = query.where(InboundMessage.state == wanted.state)
@@ -93,7 +95,18 @@ def show_message(
 def replay_message(
     context: Context, session: Session, facility: Facility, message: InboundMessage, *, actor: Actor
 ) -> Outcome:
-    """Takes the message once more, after what it stumbled over was mended; what is known changes nothing."""
+    """Takes the message once more, after what it stumbled over was mended; what is known changes nothing.
+
+    Raises `Conflict` when its text was deleted at the end of its term.
+    """
+    if not content_of(context, session, facility, message):
+        raise Conflict(
+            "the text of this message is kept no longer",
+            field="message",
+            remedy="let the sender send it again",
+            message_zh="该消息的内容已超过保存期限并删除",
+            remedy_zh="请由发送方重新发送",
+        )
     if message.channel.startswith("fhir"):
         return replay_fhir(context, session, facility, message, actor=actor)
     return replay_hl7(context, session, facility, message, actor=actor)

@@ -11,6 +11,8 @@ from service.admissions.stay_events import Event
 
 BILL_KINDS = ("medication", "examination", "treatment", "nursing", "bed", "other")
 """Kinds of orders and charges that rules tell apart."""
+LARGEST = Decimal("1e9")
+MOST_DECIMALS = 6
 _NUMBER = re.compile(r"^(?![=+@-])[^\s/?#%&\\<>\"'|^~]{1,64}$")
 """Not what a spreadsheet takes for a formula: numbers are exported as CSV."""
 
@@ -130,3 +132,19 @@ class Statement:
 def is_number(text: str) -> bool:
     """Whether `text` can be the number of a patient, stay, order or charge."""
     return bool(_NUMBER.match(text)) and text.isprintable()
+
+
+def is_bounded(value: Decimal) -> bool:
+    """Whether `value` is a number that a bill can hold."""
+    return value.is_finite() and abs(value) <= LARGEST
+
+
+def is_amount(value: Decimal) -> bool:
+    """Whether `value` can be an amount or a quantity: bounded, and no finer than anybody counts."""
+    exponent = value.as_tuple().exponent
+    return is_bounded(value) and isinstance(exponent, int) and exponent >= -MOST_DECIMALS
+
+
+def rounded(value: Decimal) -> Decimal:
+    """The value, no finer than anybody counts: what multiplication and JSON's numbers have beyond that is noise."""
+    return value if is_amount(value) or not is_bounded(value) else round(value, MOST_DECIMALS)

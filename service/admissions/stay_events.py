@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +30,9 @@ class EventKind(StrEnum):
 
 PRECEDENCE = {kind: place for place, kind in enumerate(EventKind)}
 """Which of two events of the same instant comes first: an admission before a move, a cancellation last."""
+
+LONGEST_LEAVE = timedelta(days=30)
+"""A longer absence is a discharge."""
 
 CANCELS = frozenset(kind for kind in EventKind if kind.value.startswith("cancel_"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -11,6 +11,7 @@ from service.access import Actor, Permission
 from service.admissions.apply_census import Effects, transfer
 from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.errors import StayConflict
+from service.admissions.local_time import REPLAY_AHEAD
 from service.admissions.recording import log_operation
 from service.admissions.repository import assignments_of
 from service.admissions.stay_events import EventKind, Facts
@@ -161,8 +162,10 @@ def cancel_admission(
 
 
 def refuse_future(facility: Facility, at: datetime, now: datetime, field: str) -> None:
-    """Raises `StayConflict` for a fact of a live facility that has not happened yet."""
-    if facility.clock == "live" and at > event_now(facility, now):
+    """Raises `StayConflict` for a fact of a live facility that has not happened yet, and for one far ahead of a
+    replay's clock."""
+    ahead = timedelta() if facility.clock == "live" else REPLAY_AHEAD
+    if at > event_now(facility, now) + ahead:
         raise StayConflict(
             "lies in the future",
             field=field,

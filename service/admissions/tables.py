@@ -101,10 +101,10 @@ class OffWardActivity(SQLModel, table=True):
 
 
 class InboundMessage(SQLModel, table=True):
-    """A message as it came in, sealed, and what became of it. `state`: applied | duplicate | rejected | dead_letter.
+    """A message as it came in, sealed, and what became of it: applied | duplicate | rejected | dead_letter | dismissed.
 
     `rejected`: malformed, sending the same again will not help. `dead_letter`: well-formed, but it cannot be applied
-    to what is known now (an unknown bed); it can be replayed when that is mended.
+    to what is known now (an unknown bed); it can be replayed when that is mended, or dismissed by a person.
     """
 
     __tablename__ = "inbound_message"

@@ -118,13 +118,14 @@ def _keep(
     names: Collection[str],
 ) -> None:
     now, sha256 = context.clock.now(), hashlib.sha256(data).hexdigest()
-    messages_total.labels("hl7-mllp", "unclaimed").inc()
     row = session.exec(select(UnclaimedMessage).where(UnclaimedMessage.sha256 == sha256)).first()
     if row is None:
         waiting = select(func.count()).where(col(UnclaimedMessage.claimed_at).is_(None))
         if session.exec(waiting).one() >= MOST_KEPT:
+            messages_total.labels("hl7-mllp", "dropped").inc()
             return
         row = UnclaimedMessage(sha256=sha256, attempts=0, received_at=now, last_at=now)
+    messages_total.labels("hl7-mllp", "unclaimed").inc()
     row.attempts += 1
     row.last_at, row.error = now, error.line()[:2000]
     row.client = ", ".join(sorted(names))[:200]

@@ -14,6 +14,7 @@ from service.admissions import (
     RowStatus,
     Wanted,
     claim_message,
+    dismiss_message,
     effects_of_message,
     import_bills,
     kept_messages,
@@ -50,7 +51,7 @@ def _charges() -> None:
 @messages_app.command("ls")
 def ls(
     facility: FacilityCode,
-    state: Annotated[str, typer.Option(help="applied, duplicate, rejected or dead_letter.")] = "",
+    state: Annotated[str, typer.Option(help="applied, duplicate, rejected, dead_letter or dismissed.")] = "",
     trigger: Annotated[str, typer.Option(help="A01, ORM^O01, Encounter.update …")] = "",
     admission_no: Annotated[str, typer.Option(help="Messages about this stay.")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 50,
@@ -117,6 +118,22 @@ def replay_(
     answer(document, as_json, [f"{one['id']} {one['state']} {one['error']}".rstrip() for one in document])
     if any(outcome.error is not None for _, outcome in done):
         raise typer.Exit(1)
+
+
+@messages_app.command("dismiss")
+def dismiss(
+    message: Annotated[str, typer.Argument(metavar="ID", help="Id of the dead letter.")],
+    facility: FacilityCode,
+    reason: Annotated[str, typer.Option(help="Why it need not be applied.")],
+    as_json: AsJson = False,
+) -> None:
+    """Put a dead letter aside for good: it waits no longer, and its text goes at the end of its term."""
+    with installation() as context, context.database.transaction() as session:
+        place = facility_by_code(session, facility)
+        found = message_by_id(session, place.id, message)
+        dismiss_message(context, session, place, found, reason, actor=_actor())
+        document = {"id": found.id, "state": found.state, "note": found.note}
+    answer(document, as_json, [f"{document['id']} dismissed: {document['note']}"])
 
 
 @messages_app.command("unclaimed")

@@ -204,7 +204,7 @@ def test_hostile_bodies_are_refused(sender: TestClient, body: bytes) -> None:
 
 def test_a_bundle_in_a_bundle_is_refused(sender: TestClient) -> None:
     inner = {"resourceType": "Bundle", "type": "batch", "entry": []}
-    outer = {"resourceType": "Bundle", "type": "batch"}
+    outer = {"resourceType": "Bundle", "type": "transaction"}
     outer["entry"] = [{"resource": inner, "request": {"method": "POST", "url": "Bundle"}}]  # type: ignore[assignment]
     answer = sender.post("/fhir/r4", json=outer)
     assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0].resource"]

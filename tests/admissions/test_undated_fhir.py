@@ -141,3 +141,49 @@ def test_charges_without_a_date_are_ordered_by_when_they_were_entered(context: C
     assert bills(context, "Z9")[1] == ["bed 40"]
     put(sender, charge(30, DAY.format(4, "08:00")))  # the same time once more: as it comes
     assert bills(context, "Z9")[1] == ["bed 30"]
+
+
+def numbered(version: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The body as a version of its server's."""
+    return body | {"meta": {"versionId": version}}
+
+
+RETURNED = [
+    numbered("1", encounter("in-progress", FIRST)),
+    numbered("2", encounter("in-progress", FIRST, MOVED)),
+    numbered("3", encounter("finished", FIRST, MOVED, end=DAY.format(6, "10:00"))),
+    numbered("4", encounter("in-progress", FIRST)),  # neither the discharge nor the move was
+]
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2, 3, 4, 5, 6])
+def test_a_discharge_is_taken_back_by_a_higher_version_in_whatever_order(
+    context: Context, sender: TestClient, seed: int | None
+) -> None:
+    versions = list(RETURNED)
+    if seed is not None:
+        dice = random.Random(seed)
+        versions += dice.sample(versions, 2)
+        dice.shuffle(versions)
+    for body in versions:
+        put(sender, body)
+    assert record(context, "Z9").discharged_at is None
+    assert beds(context, "Z9") == [("N1-01", "02 08:00")]
+
+
+def test_a_lower_version_that_comes_late_says_that_it_changes_little(context: Context, sender: TestClient) -> None:
+    put(sender, RETURNED[3])
+    notes = [issue["diagnostics"] for issue in put(sender, RETURNED[2])["issue"]]
+    assert any("a later version is known" in note for note in notes), notes
+    assert record(context, "Z9").discharged_at is None
+
+
+@pytest.mark.parametrize("name", ["a3f", "", "٣", "9" * 40])
+def test_a_version_that_counts_nothing_has_no_order(context: Context, sender: TestClient, name: str) -> None:
+    put(sender, numbered("7", RETURNED[0]))
+    body = dict(RETURNED[2])
+    answer = sender.put("/fhir/r4/Encounter/z9", json=body | {"meta": {"versionId": name} if name else {}})
+    if answer.status_code == 422:  # no id by FHIR's own rules
+        assert answer.json()["issue"][0]["expression"] == ["Encounter.meta.versionId"]
+        return
+    assert record(context, "Z9").discharged_at is not None, "by the times that it names"

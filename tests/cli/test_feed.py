@@ -169,3 +169,13 @@ def test_a_listener_that_cannot_know_whose_messages_come_does_not_start(argument
     with pytest.raises(InvalidInput) as refused:
         CliRunner().invoke(app, ["adt-listen", *arguments], catch_exceptions=False)
     assert refused.value.field == field
+
+
+def test_a_dead_letter_is_dismissed_with_a_reason_and_waits_no_longer(line: Line) -> None:
+    assert line.send(adt("A01", at=EPOCH, place="N1^^09")) == "dead_letter"
+    [kept] = line.json("messages", "ls", "--state", "dead_letter")
+    done = line.json("messages", "dismiss", kept["id"], "--reason", "a test of the vendor's")
+    assert done == {"id": kept["id"], "state": "dismissed", "note": "a test of the vendor's"}
+    assert line.json("messages", "replay", "--dead-letters") == []
+    again = CliRunner().invoke(app, ["messages", "dismiss", kept["id"], "--facility", line.code, "--reason", "again"])
+    assert isinstance(again.exception, Conflict)
