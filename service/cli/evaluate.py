@@ -14,12 +14,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from service.cli.console import answer
+from service.cli.console import Grid, answer
 from service.cli.evaluate_conditions import conditions_grid, conditions_json, evaluate_conditions
-from service.kit.errors import WardwatchError
+from service.kit.errors import InvalidInput, WardwatchError
 from service.kit.statistics import Rate
 from service.vision import Pack, ReadingPolicy, load_pack
-from service.vision.evaluate import Area, FaceReport, WardReport, evaluate_faces, evaluate_ward
+from service.vision.evaluate import (
+    DEGRADATIONS,
+    Area,
+    ConditionRow,
+    Degradation,
+    FaceReport,
+    WardReport,
+    evaluate_faces,
+    evaluate_ward,
+)
 
 evaluate_app = typer.Typer(
     help="Measure a model pack on labelled pictures · 在标注图片上评测模型包", no_args_is_help=True
@@ -47,17 +56,70 @@ def faces_command(
         int, typer.Option(min=1, max=500, help="Rendered frames of four beds a condition · 每种条件帧数")
     ] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Which rendered frames · 随机种子")] = 0,
+    conditions: Annotated[
+        str, typer.Option(help="Also with the photographs spoilt: all, none, or names with commas · 退化条件")
+    ] = "all",
 ) -> None:
-    """1:1 verification errors on FOLDER/<person>/<picture>, or by condition on rendered beds · 人脸 1:1 比对误差"""
+    """1:1 errors on FOLDER/<person>/<picture>, in all and by condition, or on rendered beds · 人脸 1:1 比对误差"""
     if (folder is None) != rendered:
         raise typer.BadParameter("name a folder, or say --rendered")
     with _one_line_errors():
         if folder is None:
             _conditions(_pack(pack), frames, seed, as_json=as_json)
             return
+        wanted = _degradations(conditions)
         with _progress("faces · 人脸", as_json) as step:
-            report = evaluate_faces(folder, _pack(pack), threshold, step)
+            report = evaluate_faces(folder, _pack(pack), threshold, step, wanted)
         _print(report.to_json(), _faces_table(report), as_json)
+        if report.conditions and not as_json:
+            answer(None, False, _conditions_grid(report.conditions))
+            answer(None, False, [_DEGRADED])
+
+
+_DEGRADED = (
+    "degraded: real photographs spoilt by the rule named, not taken that way; probes against the person's other "
+    "photographs, each with its 95% Wilson interval · 退化样本为按规则处理的真实照片，并非实拍"
+)
+
+
+def _degradations(names: str) -> tuple[Degradation, ...]:
+    if names in ("all", "none"):
+        return DEGRADATIONS if names == "all" else ()
+    known = {one.name: one for one in DEGRADATIONS}
+    asked = [name.strip() for name in names.split(",")]
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise InvalidInput(
+            f"no condition is called {', '.join(unknown)}", field="conditions", remedy=f"use {', '.join(known)}"
+        )
+    return tuple(known[name] for name in asked)
+
+
+def _conditions_grid(rows: tuple[ConditionRow, ...]) -> Grid:
+    columns = (
+        "condition · 条件",
+        "px",
+        "found\n检出",
+        "usable\n可用",
+        "FNMR\n漏认",
+        "another\n误判他人",
+        "FMR\n误认",
+        "taken\n认作邻床",
+    )
+    shown = [
+        (
+            row.name if row.origin == "degraded" else f"{row.name} ({row.origin})",
+            "–" if row.pixels is None else f"{row.pixels:.0f}",
+            *map(_short, (row.found, row.usable, row.missed, row.accused, row.false_matches, row.taken)),
+        )
+        for row in rows
+    ]
+    return Grid(columns, shown)
+
+
+def _short(rate: Rate) -> str:
+    """Over two lines, so that eight columns fit a terminal."""
+    return f"{rate.hits}/{rate.trials}\n{rate.low:.2g}–{rate.high:.2g}"
 
 
 def _conditions(pack: Pack, frames: int, seed: int, *, as_json: bool) -> None:
@@ -114,6 +176,7 @@ def _faces_table(report: FaceReport) -> Table:
     _line(table, "threshold · 阈值", f"{report.threshold:.3f}")
     _rate(table, "fnmr_at_threshold · 错误拒绝率", report.fnmr_at_threshold)
     _rate(table, "fmr_at_threshold · 错误接受率", report.fmr_at_threshold)
+    _line(table, "fmr proven below, 95% one-sided · 可证上限", f"{report.fmr_upper_bound:.2e}")
     _rate(table, f"fnmr_at_fmr_1e-3 (≥ {report.threshold_at_fmr:.3f})", report.fnmr_at_fmr)
     _line(table, "d'", "-" if report.separation is None else f"{report.separation:.2f}")
     return table

@@ -17,6 +17,7 @@ from service.kit.statistics import Rate
 from service.vision import load_pack
 from service.vision.calibration import Calibration, write_calibration
 from service.vision.evaluate import FusionGain, calibrate, fusion_gain, least_pairs, read_groups, read_templates
+from service.vision.packs import write_card
 
 
 def calibrate_command(
@@ -43,6 +44,8 @@ def calibrate_command(
         chosen = calibrate(templates, opened, target_fmr=target_fmr, made_at=now, groups=read_groups(folder))
         gains = fusion_gain(templates, chosen.same_person)
         written = write_calibration(place, chosen) if write else None
+        if written:
+            write_card(place)
     except WardwatchError as error:
         Console(stderr=True, highlight=False).print(error.line(), style="red", markup=False)
         raise typer.Exit(1) from None

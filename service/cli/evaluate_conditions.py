@@ -124,7 +124,7 @@ def evaluate_conditions(
 ) -> tuple[ConditionResult, ...]:
     """Each condition on `frames` rendered frames of four beds, with the same people, beds and poses in all of them.
 
-    Raises `InvalidInput` outside the project's folder, and for portraits without a face.
+    Raises `InvalidInput` without the catalogue of faces, and for portraits without a face.
     """
     places = stages([seed])
     gallery = _gallery(places[0], pack)

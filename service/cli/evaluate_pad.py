@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from service.cli.scenarios import scenario_file
 from service.cli.simulate import picture_paths
-from service.kit.errors import InvalidInput, WardwatchError
+from service.kit.errors import WardwatchError
 from service.platform.settings import get_settings
 from service.simulator.attacks import Species
 from service.simulator.attempts import HeadLibrary, rendered_attempts
@@ -65,17 +66,13 @@ def pad_command(
 
 
 def head_library(pack: Pack) -> HeadLibrary:
-    """The heads of the test pictures. Raises `InvalidInput` outside the project's folder, `PackUnusable` without a
+    """The heads of the test pictures. Raises `InvalidInput` without their catalogue, `PackUnusable` without a
     mesh."""
     if pack.mesh is None:
         raise PackUnusable("this pack has no face mesh", field="pack", remedy="use the default pack")
     settings = get_settings()
     pictures = fetch_test_pictures(settings.cache_dir, mirror=settings.models_mirror)
-    catalogue = Path("fixtures/scenarios/faces.yaml")
-    if not catalogue.exists():
-        raise InvalidInput(
-            f"{catalogue} is not there", field="catalogue", remedy="run this in the project's root folder"
-        )
+    catalogue = scenario_file("faces.yaml")
     return HeadLibrary(read_catalogue(catalogue.read_text(encoding="utf-8")), picture_paths(pictures), pack.mesh)
 
 

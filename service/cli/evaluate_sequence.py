@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service.cli.console import AsJson, Grid, answer
+from service.cli.scenarios import scenario_file
 from service.cli.sequence_plays import (
     Stage,
     Take,
@@ -108,16 +109,11 @@ def sequence_command(
 
 
 def stages(seeds: Sequence[int]) -> list[Stage]:
-    """A stage a room and seed, with the faces of the test pictures."""
+    """A stage a room and seed, with the faces of the test pictures. Raises `InvalidInput` without their catalogue."""
     settings = get_settings()
     pictures = fetch_test_pictures(settings.cache_dir, mirror=settings.models_mirror)
     paths = {"group-colour": pictures.bundled, "portrait-colour": pictures.astronaut}
-    catalogue = Path("fixtures/scenarios/faces.yaml")
-    if not catalogue.exists():
-        raise InvalidInput(
-            f"{catalogue} is not there", field="catalogue", remedy="run this in the project's root folder"
-        )
-    text = catalogue.read_text(encoding="utf-8")
+    text = scenario_file("faces.yaml").read_text(encoding="utf-8")
     return [Stage(room, seed, paths, text, _FACES) for seed in seeds for room in _ROOMS]
 
 

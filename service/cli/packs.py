@@ -15,18 +15,15 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from service.kit.statistics import Rate
 from service.platform.settings import Settings, get_settings
 from service.vision.calibration import read_calibration
 from service.vision.packs import (
-    CARD,
     NON_COMMERCIAL_EN,
     NON_COMMERCIAL_ZH,
     ListedPack,
-    PackManifest,
-    PackMissing,
     Progress,
     VerifiedPack,
+    card_text,
     fetch_default,
     fetch_test_pictures,
     import_pack,
@@ -34,15 +31,8 @@ from service.vision.packs import (
     pack_hash,
     read_manifest,
     verify_pack,
+    write_card,
 )
-
-DEFAULT_PACK = "wardwatch-default"
-_SHIPPED = {
-    "FMR at cosine .40": Rate(2, 15_486),
-    "somebody in the bed at .178: precision": Rate(57, 60),
-    "somebody in the bed at .178: recall": Rate(57, 59),
-}
-"""Counts behind the default pack's thresholds: 178 photographs of 53 people, 83 beds (docs/accuracy.md)."""
 
 models_app = typer.Typer(no_args_is_help=True, help="Model packs: fetch, import, verify, list, describe.")
 
@@ -123,48 +113,27 @@ def list_(models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
 
 
 @models_app.command("card")
-def card(pack: PackName = None, models_dir: ModelsDir = None, as_json: AsJson = False) -> None:
-    """Print a pack's model card: origin, licences, hashes, thresholds, known limits, and the calibration made here."""
+def card(
+    pack: PackName = None,
+    models_dir: ModelsDir = None,
+    write: Annotated[bool, typer.Option("--write", help="Also write it into the pack, as MODEL_CARD.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a pack's model card: origin, licences, hashes, thresholds in force with their origin and intervals."""
     folder = _folder(pack, models_dir)
-    manifest = read_manifest(folder)
-    path = folder / CARD
-    if not path.is_file():
-        raise PackMissing(f"{manifest.model_id} has no {CARD}", remedy="ask whoever made the pack")
-    text = path.read_text(encoding="utf-8", errors="replace")
-    digest = pack_hash(folder)
+    manifest, digest = read_manifest(folder), pack_hash(folder)
+    text = card_text(folder)
+    written = write_card(folder) if write else None
     measured = read_calibration(folder, digest)
-    own = measured.lines() if measured is not None else _uncalibrated(manifest)
-    text = "\n".join([text.rstrip("\n"), "", f"Pack hash: `{digest}`.", "", *own])
-    parts = {task: asdict(part) for task, part in manifest.parts.items()}
-    calibration = measured.to_json() if measured is not None else None
     document = {
         "model_id": manifest.model_id,
         "pack_hash": digest,
         "card": text,
-        "parts": parts,
-        "calibration": calibration,
+        "parts": {task: asdict(part) for task, part in manifest.parts.items()},
+        "calibration": measured.to_json() if measured is not None else None,
+        "written": str(written) if written else None,
     }
     _answer(document, as_json, text.splitlines())
-
-
-def _uncalibrated(manifest: PackManifest) -> list[str]:
-    """The threshold that counts without a calibration, and what is known of the pack's figures, in Markdown."""
-    part = manifest.parts.get("recognition")
-    same = None if part is None else part.thresholds.get("same_person")
-    threshold = "none stated" if same is None else f"{same:.3f}"
-    lines = [
-        "## Thresholds in force",
-        "",
-        f"1:1 threshold: {threshold}, from the manifest. No calibration was made on this installation: "
-        "`wardwatch evaluate calibrate FOLDER --write` makes one.",
-    ]
-    if manifest.model_id != DEFAULT_PACK:
-        return lines
-    rows = [
-        f"| {what} | {rate.value:.2g} | {rate.low:.2g} – {rate.high:.2g} | {rate.hits} / {rate.trials} |"
-        for what, rate in _SHIPPED.items()
-    ]
-    return [*lines, "", "| | rate | 95% interval (Wilson) | of |", "|---|---|---|---|", *rows]
 
 
 def _folder(pack: str | None, models_dir: Path | None) -> Path:

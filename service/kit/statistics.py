@@ -52,3 +52,35 @@ class Rate:
     def high(self) -> float:
         """The upper end of the 95% interval."""
         return wilson(self.hits, self.trials)[1]
+
+
+def upper_bound(rate: Rate, confidence: float = 0.95) -> float:
+    """The rate that is excluded from there on with `confidence`, one-sided (Clopper and Pearson, Biometrika 26, 1934).
+
+    Without a hit it is the rule of three, about 3 / trials (exactly 1 - .05 ^ (1 / trials)); 1 without trials.
+    """
+    hits, trials = rate.hits, rate.trials
+    if hits >= trials:
+        return 1.0
+    low, high = hits / trials, 1.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at_most(hits, trials, middle) > 1 - confidence else (low, middle)
+    return high
+
+
+def _at_most(hits: int, trials: int, share: float) -> float:
+    """The chance of at most `hits` in `trials` at `share` (0..1) each."""
+    if share >= 1.0:
+        return 0.0
+    whole = math.lgamma(trials + 1)
+    return math.fsum(
+        math.exp(
+            whole
+            - math.lgamma(k + 1)
+            - math.lgamma(trials - k + 1)
+            + (k * math.log(share) if k else 0.0)
+            + (trials - k) * math.log1p(-share)
+        )
+        for k in range(hits + 1)
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.vision.covering import COVERED_FROM, lower_face_distance
 from service.vision.decode import Frame, Pixels
 from service.vision.faces import Faces, find_faces, whole
 from service.vision.pack import Pack
@@ -22,6 +23,9 @@ SCRFD missed 45 of 178 without."""
 _SECOND_FACE = 0.35
 """A face this large beside the largest (by its side) makes it doubtful whose picture this is."""
 
+_COVERED_SCORE = 0.4
+"""The most that a masked face is worth: below .5, where a reason is given."""
+
 
 @dataclass(frozen=True, slots=True)
 class PortraitAssessment:
@@ -30,7 +34,7 @@ class PortraitAssessment:
     `face`: x1, y1, x2, y2 of the largest face in pixels of the frame, or `None`. `embedding`: (d,) float32, unit
     length, present whenever there is a face that could be aligned; the caller decides by `acceptable`.
     `reasons`: the face's quality reasons, plus `no_face` or `several_faces`. `signature`: 30 bytes that tell this very
-    picture when it is shown to a camera; no template.
+    picture when it is shown to a camera; no template. `points`: (5, 2) float32 as in `Faces`, pixels, with the face.
     """
 
     face: PixelBox | None
@@ -38,6 +42,7 @@ class PortraitAssessment:
     embedding: NDArray[np.float32] | None
     reasons: tuple[QualityReason, ...]
     signature: bytes | None = None
+    points: NDArray[np.float32] | None = None
 
     @property
     def acceptable(self) -> bool:
@@ -59,9 +64,14 @@ def assess_portrait(frame: Frame, pack: Pack, policy: QualityPolicy = PORTRAIT_Q
     reasons = best.quality.reasons
     if len(sights) > 1 and _side(sights[1]) >= _SECOND_FACE * _side(best):
         reasons = (QualityReason.SEVERAL_FACES, *reasons)
+    score = best.quality.score
+    if lower_face_distance(best.aligned) > COVERED_FROM:
+        score = min(score, _COVERED_SCORE)
+        reasons = tuple(dict.fromkeys((*reasons, QualityReason.OCCLUDED)))
     embedding = pack.embedder.embed([best.aligned])[0]
     signature = face_signature(best.aligned)
-    return PortraitAssessment(best.box, FaceQuality(best.quality.score, reasons), embedding, reasons, signature)
+    quality = FaceQuality(score, reasons)
+    return PortraitAssessment(best.box, quality, embedding, reasons, signature, best.points)
 
 
 def _sights(pixels: Pixels, pack: Pack, policy: QualityPolicy) -> list[FaceSight]:

@@ -29,7 +29,8 @@ _EXPECTED_BONUS = 0.10
 @dataclass(frozen=True, slots=True)
 class FaceEvidence:
     """A face in a bed, compared. `identity`: the gallery key assigned to this face in this frame, each key once;
-    `similarity`: the best cosine against the gallery; `expected_similarity`: against the bed's own patient."""
+    `similarity`: the best cosine against the gallery; `expected_similarity`: against the bed's own patient. `clear`:
+    whether the mesh is sure of an upright, unhidden face; of another one no mismatch is called."""
 
     box: PixelBox
     quality: FaceQuality
@@ -37,6 +38,7 @@ class FaceEvidence:
     similarity: float | None = None
     expected_similarity: float | None = None
     trace: FaceTrace | None = None
+    clear: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +128,21 @@ def judge(
 def is_stranger(face: FaceEvidence, policy: ReadingPolicy) -> bool:
     """Whether a face is good enough to say that it resembles nobody in the gallery."""
     known = face.similarity is not None and face.similarity >= policy.other_person
-    return not known and face.quality.score >= policy.judgeable_quality
+    return not known and _judgeable(face, policy)
+
+
+def _judgeable(face: FaceEvidence, policy: ReadingPolicy) -> bool:
+    """Whether a mismatch of this face means anything. A face found on its side or under a sheet is aligned wrongly and
+    resembles nobody: of 810 spoilt photographs three patients were called others, with the mesh's belief at .81 to
+    .85; a face seen well has .9 and more."""
+    return face.clear and face.quality.score >= policy.judgeable_quality
 
 
 def _state(face: FaceEvidence, expected: str | None, policy: ReadingPolicy) -> tuple[BedState, float]:
     own = face.expected_similarity
     if expected is not None and face.identity == expected and own is not None:
         return BedState.PATIENT, 0.5 + 0.5 * _ramp(own, policy.same_person, 0.8)
-    judgeable = face.quality.score >= policy.judgeable_quality
+    judgeable = _judgeable(face, policy)
     contested = own is not None and own >= policy.same_person
     if judgeable and not contested and face.identity is not None and face.similarity is not None:
         return BedState.OTHER_PERSON, 0.5 + 0.5 * _ramp(face.similarity, policy.same_person, 0.8)

@@ -18,7 +18,7 @@ from service.enrolment import (
     reference_since,
 )
 from service.facilities import Facility, facility_by_id
-from service.occupancy.gather import place_of, stays_of
+from service.occupancy import place_of, stays_of
 from service.platform.context import Context
 from service.screening import Finding
 from service.worker import handlers

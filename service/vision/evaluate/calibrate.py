@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from service.vision.decode import Frame, decode
 from service.vision.enrolment import PortraitAssessment, assess_portrait
 from service.vision.errors import ImageError
 from service.vision.evaluate.folders import EvaluationFolderInvalid, read_faces_folder
+from service.vision.evaluate.labels import read_labels
 from service.vision.evaluate.metrics import Scores, false_matches, false_non_matches
 from service.vision.pack import Pack
 from service.vision.quality import BED_QUALITY
@@ -25,7 +25,6 @@ from service.vision.sequence.face_fusion import fused_similarity
 
 Progress = Callable[[int, int], None]
 
-GROUPS = "groups.csv"
 FUSED_FRAMES = 3
 SPOILT_WIDTH = 24.0
 """Pixels across the face of a spoilt probe: below what a reading should have (32), as far beds give."""
@@ -35,21 +34,23 @@ MOST = 0.95
 """No estimate asks for more: two photographs of one person hardly reach it."""
 RULE = (
     "Rule: the least cosine at which the upper 95% limit (Wilson) of the false match rate is within the target, over "
-    "all pairs and within every group. Where the pairs are too few for that, the tail above the highest twentieth is "
-    "taken as exponential (peaks over threshold, Pickands 1975), and the set may raise the shipped threshold, never "
-    "lower it. Held out: chosen on one half of the people, measured on the other, and the other way round."
+    "all pairs, within every group and in every labelled condition: the part that needs most decides. Where the pairs "
+    "of a part are too few for that, the tail above its highest twentieth is taken as exponential (peaks over "
+    "threshold, Pickands 1975), and the set may raise the shipped threshold, never lower it. Held out: chosen on one "
+    "half of the people, measured on the other, and the other way round."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """One photograph. `vector`: (d,) float32 of unit length; `quality` 0..1; `spoilt`: the vector and quality of the
-    same photograph reduced to a face 24 pixels wide, where a face was still found."""
+    same photograph reduced to a face 24 pixels wide, where a face was still found; `condition`: its label, if any."""
 
     person: str
     vector: np.ndarray
     quality: float
     spoilt: tuple[np.ndarray, float] | None = None
+    condition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,11 @@ class Chosen:
 
 
 def read_templates(folder: Path, pack: Pack, progress: Progress | None = None) -> tuple[Template, ...]:
-    """The usable photographs of `folder`/<person>/<picture>. Raises `EvaluationFolderInvalid`."""
-    people = read_faces_folder(folder)
+    """The usable photographs of `folder`/<person>/<picture>, with the labels of its conditions.csv.
+
+    Raises `EvaluationFolderInvalid`.
+    """
+    people, conditions = read_faces_folder(folder), read_labels(folder).conditions
     total = sum(len(pictures) for pictures in people.values())
     found: list[Template] = []
     done = 0
@@ -81,7 +85,8 @@ def read_templates(folder: Path, pack: Pack, progress: Progress | None = None) -
         for picture in pictures:
             done += 1
             made = _template(person, picture, pack)
-            found += [made] if made is not None else []
+            label = conditions.get(f"{person}/{picture.name}")
+            found += [replace(made, condition=label)] if made is not None else []
             if progress:
                 progress(done, total)
     return tuple(found)
@@ -95,9 +100,11 @@ def calibrate(
     made_at: datetime,
     groups: Mapping[str, str] | None = None,
 ) -> Calibration:
-    """The threshold for `target_fmr`. `groups`: person to group; false matches are then also counted within each.
+    """The threshold for `target_fmr`, the strictest that all pairs, any group or any labelled condition asks for.
 
-    Raises `EvaluationFolderInvalid` when there are fewer than two people.
+    `groups`: person to group; false matches are then also counted within each. A condition's pairs are those with at
+    least one of its photographs. Proven only if it is within each of them. Raises `EvaluationFolderInvalid` when there
+    are fewer than two people.
     """
     people = sorted({one.person for one in templates})
     if len(people) < 2:
@@ -107,8 +114,10 @@ def calibrate(
     shipped = pack.thresholds.same_person
     genuine, impostor = _pairs(templates)
     by_group = _by_group(templates, groups or {})
-    every = [choose(impostor, target_fmr), *(choose(_pairs(of)[1], target_fmr) for of in by_group.values())]
-    proven = every[0].proven
+    parts = {name: (_people(of), *_pairs(of)) for name, of in by_group.items()}
+    parts |= {f"condition {name}": (_people(templates, name), *_pairs(templates, name)) for name in _labels(templates)}
+    every = [choose(impostor, target_fmr), *(choose(strangers, target_fmr) for _, _, strangers in parts.values())]
+    proven = all(one.proven for one in every)
     threshold = max(one.threshold for one in every)
     threshold = threshold if proven else max(threshold, shipped)
     threshold = min(round(math.ceil(threshold * 1000) / 1000, 3), 0.999)
@@ -127,7 +136,7 @@ def calibrate(
         fnmr=false_non_matches(genuine, threshold),
         held_out_fmr=held_out[0],
         held_out_fnmr=held_out[1],
-        groups=tuple(_group(name, of, target_fmr, threshold) for name, of in by_group.items()),
+        groups=tuple(_group(name, *part, target_fmr, threshold) for name, part in parts.items()),
     )
 
 
@@ -161,20 +170,6 @@ def fusion_gain(templates: Sequence[Template], threshold: float) -> tuple[Fusion
     return (_gain("as they are", templates, plain, threshold), _gain("24 pixels wide", templates, spoilt, threshold))
 
 
-def read_groups(folder: Path) -> dict[str, str]:
-    """Person -> group, from `folder`/groups.csv (person,group); empty without one. Raises `EvaluationFolderInvalid`."""
-    path = folder / GROUPS
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        rows = csv.DictReader(stream)
-        if not {"person", "group"} <= set(rows.fieldnames or ()):
-            raise EvaluationFolderInvalid(
-                f"{path} needs the columns person and group", field=GROUPS, remedy="one line a person"
-            )
-        return {row["person"]: row["group"] for row in rows if row["person"] and row["group"]}
-
-
 def _template(person: str, picture: Path, pack: Pack) -> Template | None:
     try:
         frame = decode(picture.read_bytes())
@@ -197,8 +192,8 @@ def _spoilt(frame: Frame, found: PortraitAssessment, pack: Pack) -> tuple[np.nda
     return (again.embedding, again.quality.score) if again.embedding is not None else None
 
 
-def _pairs(templates: Sequence[Template]) -> tuple[Scores, Scores]:
-    """Cosines of all unordered pairs: of one person, of two."""
+def _pairs(templates: Sequence[Template], condition: str | None = None) -> tuple[Scores, Scores]:
+    """Cosines of all unordered pairs, of one person and of two; with a `condition`, of those that it has a part in."""
     if not templates:
         return np.zeros(0), np.zeros(0)
     vectors = np.stack([one.vector for one in templates]).astype(np.float64)
@@ -206,7 +201,19 @@ def _pairs(templates: Sequence[Template]) -> tuple[Scores, Scores]:
     upper = np.triu_indices(len(names), 1)
     same = (names[:, None] == names[None, :])[upper]
     cosines = (vectors @ vectors.T)[upper]
+    if condition is not None:
+        labelled = np.array([one.condition == condition for one in templates])
+        part = (labelled[:, None] | labelled[None, :])[upper]
+        same, cosines = same[part], cosines[part]
     return cosines[same], cosines[~same]
+
+
+def _labels(templates: Sequence[Template]) -> list[str]:
+    return sorted({one.condition for one in templates if one.condition is not None})
+
+
+def _people(templates: Sequence[Template], condition: str | None = None) -> int:
+    return len({one.person for one in templates if condition is None or one.condition == condition})
 
 
 def _by_group(templates: Sequence[Template], groups: Mapping[str, str]) -> dict[str, list[Template]]:
@@ -217,12 +224,11 @@ def _by_group(templates: Sequence[Template], groups: Mapping[str, str]) -> dict[
     return {name: found[name] for name in sorted(found) if len({one.person for one in found[name]}) >= 2}
 
 
-def _group(name: str, templates: Sequence[Template], target: float, threshold: float) -> GroupResult:
-    genuine, impostor = _pairs(templates)
+def _group(name: str, people: int, genuine: Scores, impostor: Scores, target: float, threshold: float) -> GroupResult:
     own = choose(impostor, target)
     return GroupResult(
         name=name,
-        people=len({one.person for one in templates}),
+        people=people,
         needed=round(own.threshold, 4),
         proven=own.proven,
         fmr=false_matches(impostor, threshold),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.kit.statistics import Rate
+from service.kit.statistics import Rate, upper_bound
 from service.vision.decode import decode
 from service.vision.enrolment import assess_portrait
 from service.vision.errors import ImageError
+from service.vision.evaluate.conditions import ConditionRow, Enrolled, measure_conditions, measure_labelled
+from service.vision.evaluate.degrade import Degradation, Photo
 from service.vision.evaluate.folders import read_faces_folder
+from service.vision.evaluate.labels import read_labels
 from service.vision.evaluate.metrics import false_matches, false_non_matches, separation, threshold_at
 from service.vision.pack import Pack
 
@@ -29,7 +32,7 @@ class FaceReport:
     `failure_to_enrol`: photographs that gave no template. `threshold`: the cosine judged at. `threshold_at_fmr`: the
     least cosine with a false match rate of at most 1e-3 on these pairs, `fnmr_at_fmr` the false non-matches there.
     Intervals are Wilson's and take pairs as independent, which pairs that share a person are not: read them as the
-    least uncertainty there is.
+    least uncertainty there is. `conditions`: the photographs spoilt by rule, and as labelled in conditions.csv.
     """
 
     model_id: str
@@ -44,6 +47,12 @@ class FaceReport:
     separation: float | None
     lowest_genuine: float | None
     highest_impostor: float | None
+    conditions: tuple[ConditionRow, ...] = ()
+
+    @property
+    def fmr_upper_bound(self) -> float:
+        """What these pairs prove: with 95% confidence the false match rate at the threshold is below this."""
+        return upper_bound(self.fmr_at_threshold)
 
     def to_json(self) -> dict[str, object]:
         """The report as JSON values; every rate with its `_low` and `_high`."""
@@ -58,11 +67,13 @@ class FaceReport:
             "threshold": self.threshold,
             **rate_json("fnmr_at_threshold", self.fnmr_at_threshold),
             **rate_json("fmr_at_threshold", self.fmr_at_threshold),
+            "fmr_upper_bound_95": self.fmr_upper_bound,
             "threshold_at_fmr_1e-3": self.threshold_at_fmr,
             **rate_json("fnmr_at_fmr_1e-3", self.fnmr_at_fmr),
             "d_prime": self.separation,
             "lowest_genuine": self.lowest_genuine,
             "highest_impostor": self.highest_impostor,
+            "conditions": [row.to_json() for row in self.conditions],
         }
 
 
@@ -72,27 +83,38 @@ def rate_json(name: str, rate: Rate) -> dict[str, float | None]:
 
 
 def evaluate_faces(
-    folder: Path, pack: Pack, threshold: float | None = None, progress: Progress | None = None
+    folder: Path,
+    pack: Pack,
+    threshold: float | None = None,
+    progress: Progress | None = None,
+    degradations: Sequence[Degradation] = (),
 ) -> FaceReport:
     """The report of `folder`/<person>/<picture>. A picture that cannot be read or holds no face failed to enrol.
 
-    `threshold`: the pack's own when `None`. Raises `EvaluationFolderInvalid`.
+    `threshold`: the pack's own when `None`. `degradations`: measured one by one; the labels of conditions.csv always
+    are. Raises `EvaluationFolderInvalid`.
     """
-    people = read_faces_folder(folder)
+    people, labels = read_faces_folder(folder), read_labels(folder)
     pictures = [(name, picture) for name, files in people.items() for picture in files]
-    templates: list[tuple[str, NDArray[np.float32]]] = []
+    photos: list[Enrolled] = []
     for done, (name, picture) in enumerate(pictures, start=1):
-        template = _template(picture, pack)
-        if template is not None:
-            templates.append((name, template))
+        photos += _enrolled(name, picture, pack)
         if progress:
-            progress(done, len(pictures))
-    return face_report(
-        templates,
-        failures=len(pictures) - len(templates),
-        threshold=pack.thresholds.same_person if threshold is None else threshold,
+            progress(done, len(pictures) + len(degradations))
+    least = pack.thresholds.same_person if threshold is None else threshold
+    report = face_report(
+        [(photo.person, photo.vector) for photo in photos],
+        failures=len(pictures) - len(photos),
+        threshold=least,
         pack=pack,
     )
+
+    def further(done: int, total: int) -> None:
+        if progress:
+            progress(len(pictures) + done, len(pictures) + total)
+
+    labelled = measure_labelled(photos, pack, least, labels.conditions, labels.subgroups)
+    return replace(report, conditions=(*labelled, *measure_conditions(photos, pack, least, degradations, further)))
 
 
 def face_report(
@@ -131,9 +153,15 @@ def pair_similarities(
     return similarities[same], similarities[~same]
 
 
-def _template(picture: Path, pack: Pack) -> NDArray[np.float32] | None:
+def _enrolled(person: str, picture: Path, pack: Pack) -> list[Enrolled]:
+    """The photograph with its template, or nothing."""
     try:
         frame = decode(picture.read_bytes())
     except ImageError:
-        return None
-    return assess_portrait(frame, pack).embedding
+        return []
+    found = assess_portrait(frame, pack)
+    if found.embedding is None or found.points is None:
+        return []
+    face = pack.mesh.refine(frame.pixels, found.points) if pack.mesh is not None else None
+    photo = Photo(frame.pixels, found.points, None if face is None else face.vertices)
+    return [Enrolled(person, f"{person}/{picture.name}", photo, found.embedding)]

@@ -3,6 +3,7 @@
 A pack is a folder with an insightface manifest V2. Nothing here opens a picture.
 """
 
+from service.vision.packs.card import card_text, write_card
 from service.vision.packs.checking import ListedPack, VerifiedPack, list_packs, verify_pack
 from service.vision.packs.errors import PackError, PackInvalid, PackMissing, WrongHash
 from service.vision.packs.fetch import FetchedPack, fetch_default
@@ -42,6 +43,7 @@ __all__ = [
     "TestPictures",
     "VerifiedPack",
     "WrongHash",
+    "card_text",
     "default_cache",
     "fetch_default",
     "fetch_test_pictures",
@@ -51,4 +53,5 @@ __all__ = [
     "read_manifest",
     "silent",
     "verify_pack",
+    "write_card",
 ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.vision.calibration import drop_other_calibration
+from service.vision.packs.card import card_text
 from service.vision.packs.checking import VerifiedPack, verify_pack
 from service.vision.packs.errors import PackMissing, WrongHash
 from service.vision.packs.files import require_hash, write_durably
@@ -61,6 +62,7 @@ def fetch_default(
         verified = verify_pack(folder, progress)
         # A threshold measured here holds for the same models only.
         drop_other_calibration(folder, verified.pack_hash)
+        _renew_card(folder, words[CARD])
         return FetchedPack(folder, verified, already_there=False)
 
 
@@ -88,10 +90,25 @@ def _words(recipe: PackRecipe) -> dict[str, bytes]:
 
 
 def _right_already(folder: Path, words: dict[str, bytes], progress: Progress) -> VerifiedPack | None:
-    """The pack if every file is the one this recipe makes; None sends the caller to make it anew."""
-    if any(not (folder / name).is_file() or (folder / name).read_bytes() != text for name, text in words.items()):
+    """The pack if every file is the one this recipe makes; None sends the caller to make it anew. The card says what
+    is known here, so it is only brought up to date."""
+    pinned = {name: text for name, text in words.items() if name != CARD}
+    if any(not (folder / name).is_file() or (folder / name).read_bytes() != text for name, text in pinned.items()):
         return None
     try:
-        return verify_pack(folder, progress)
+        verified = verify_pack(folder, progress)
+        drop_other_calibration(folder, verified.pack_hash)
+        _renew_card(folder, words[CARD])
+        return verified
     except (PackMissing, WrongHash):
         return None
+
+
+def _renew_card(folder: Path, words: bytes) -> None:
+    """The recipe's words with the calibration made here, where the card says anything else."""
+    card = folder / CARD
+    wanted = card_text(folder, words.decode()).encode()
+    if not card.is_file() or card.read_bytes() != wanted:
+        with stage(folder) as staged:
+            write_durably(staged / CARD, wanted)
+            move_in([CARD], staged, folder)

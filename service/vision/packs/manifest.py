@@ -164,9 +164,12 @@ def pack_hash(folder: Path) -> str:
     The preprocessing counts because the same file fed otherwise makes other embeddings; names and card do not
     count. A file without a declared hash is hashed now.
     """
-    manifest = read_manifest(folder)
-    raw = json.loads((folder / MANIFEST).read_bytes())["tasks"]
-    lines = []
+    return hash_of(read_manifest(folder), json.loads((folder / MANIFEST).read_bytes()))
+
+
+def hash_of(manifest: PackManifest, document: Mapping[str, Any]) -> str:
+    """`pack_hash` of a parsed manifest and the document it was parsed from."""
+    raw, lines = document["tasks"], []
     for task, part in sorted(manifest.parts.items()):
         digest = part.sha256 or _hash_present(manifest.path(task))
         shaping = {key: raw[task].get(key) for key in ("input", "preprocessing", "preprocessing_version")}

@@ -10,6 +10,8 @@ from importlib import resources
 from pathlib import PurePosixPath
 from typing import Any, Literal, TypeAlias
 
+from service.kit.statistics import Rate
+
 DEFAULT_PACK = "wardwatch-default"
 
 
@@ -102,14 +104,25 @@ class PartRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A rate behind a shipped threshold, with its counts. `is_fmr`: a false match rate, of which the card says what is
+    proven."""
+
+    what: str
+    rate: Rate
+    is_fmr: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PackRecipe:
-    """A whole pack. `licences`: name -> text, `copyrights`: what each part's authors ask to be named."""
+    """A whole pack. `copyrights`: what each part's authors ask to be named; `measured`: for the card."""
 
     model_id: str
     display_name: str
     parts: tuple[PartRecipe, ...]
     copyrights: tuple[str, ...]
     limits: tuple[str, ...]
+    measured: tuple[Measured, ...] = ()
 
 
 @cache
@@ -142,7 +155,12 @@ def parse_recipe(document: Mapping[str, Any]) -> PackRecipe:
         parts=tuple(_part(raw, packages) for raw in document["parts"]),
         copyrights=tuple(document["copyrights"]),
         limits=tuple(document["limits"]),
+        measured=tuple(_measured(raw) for raw in document.get("measured", ())),
     )
+
+
+def _measured(raw: Mapping[str, Any]) -> Measured:
+    return Measured(raw["what"], Rate(raw["hits"], raw["trials"]), raw.get("fmr", False))
 
 
 def _part(raw: Mapping[str, Any], packages: Mapping[str, Package]) -> PartRecipe:

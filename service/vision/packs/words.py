@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from service.vision.packs.manifest import LICENCE, VERSION
+from service.vision.calibration import Calibration
+from service.vision.packs.card import completed
+from service.vision.packs.manifest import LICENCE, VERSION, hash_of, parse_manifest
 from service.vision.packs.recipe import PackRecipe, PartRecipe, licence_text
 
 
 def manifest_bytes(recipe: PackRecipe) -> bytes:
     """insightface's manifest V2 with every task, in the order of the recipe."""
-    document: dict[str, Any] = {
+    return (json.dumps(_document(recipe), indent=2) + "\n").encode()
+
+
+def _document(recipe: PackRecipe) -> dict[str, Any]:
+    return {
         "manifest_version": VERSION,
         "model_id": recipe.model_id,
         "display_name": recipe.display_name,
@@ -21,7 +28,6 @@ def manifest_bytes(recipe: PackRecipe) -> bytes:
             part.task: {"file": part.file, "sha256": part.prepared_sha256, **part.entry} for part in recipe.parts
         },
     }
-    return (json.dumps(document, indent=2) + "\n").encode()
 
 
 def licence_bytes(recipe: PackRecipe) -> bytes:
@@ -39,8 +45,15 @@ def licence_bytes(recipe: PackRecipe) -> bytes:
     return (head + "".join(texts)).encode()
 
 
-def card_bytes(recipe: PackRecipe) -> bytes:
-    """The model card, Markdown."""
+def card_bytes(recipe: PackRecipe, calibration: Calibration | None = None) -> bytes:
+    """The model card, Markdown: the recipe's words, then hash, thresholds with their origin, and intervals."""
+    document = _document(recipe)
+    manifest = parse_manifest(document, Path(recipe.model_id))
+    digest = hash_of(manifest, document)
+    return completed(_words(recipe), manifest, digest, recipe.measured, calibration).encode()
+
+
+def _words(recipe: PackRecipe) -> str:
     head = (
         f"# {recipe.display_name}\n\n"
         "Finds faces, refines their landmarks, compares them, and finds people in beds. Every part may be used\n"
@@ -49,7 +62,7 @@ def card_bytes(recipe: PackRecipe) -> bytes:
     )
     rows = "".join(f"| {p.task} | {p.title} | `{p.file}` | {p.entry['licence']} |\n" for p in recipe.parts)
     limits = "\n## Known limits of the whole\n\n" + _bullets(recipe.limits)
-    return (head + rows + "".join(_section(part) for part in recipe.parts) + limits).encode()
+    return head + rows + "".join(_section(part) for part in recipe.parts) + limits
 
 
 def _section(part: PartRecipe) -> str:
