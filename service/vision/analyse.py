@@ -28,7 +28,7 @@ from service.vision.reading import (
     Zone,
 )
 from service.vision.search import find_at_angles, joined_faces
-from service.vision.sight import FaceSight, distinct, look_all, look_turned
+from service.vision.sight import SURE_FLAG, FaceSight, distinct, look_all, look_turned
 from service.vision.trace import trace_face
 from service.vision.view import check_view
 from service.vision.warp import Reduced, reduced
@@ -122,7 +122,8 @@ def _read(
     for (index, sight), one, name, own in zip(sights, compared, names, keys, strict=True):
         # Of the bed's own patient alone: of people who match nobody nothing may be kept.
         trace = trace_face(sight.points, sight.aligned) if name is not None and name == own else None
-        evidence[index].append(FaceEvidence(sight.box, sight.quality, name, one.best, one.expected, trace))
+        clear = sight.flag >= SURE_FLAG
+        evidence[index].append(FaceEvidence(sight.box, sight.quality, name, one.best, one.expected, trace, clear))
     readings = tuple(
         _unobserved(bed.zone, UnobservedCause.ZONE_TOO_SMALL)
         if bed.place.side < _LEAST_SIDE

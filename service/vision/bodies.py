@@ -82,31 +82,30 @@ def decode(outputs: list[Tensor], side: int, threshold: float, overlap: float) -
     Formula: each side's distance is the mean of a distribution over 0..10 strides (generalised focal loss, Li et al.
     2020, eq. 6) from the cell's centre.
     """
-    scores_by_cells = {o.shape[1]: o[0] for o in outputs if o.shape[2] != 44}
-    boxes, scores = [], []
+    scores_by_cells = {o.shape[1]: o[0, :, 0] for o in outputs if o.shape[2] != 44}
+    chosen = []
     for distribution in (o[0] for o in outputs if o.shape[2] == 44):
-        cells = len(distribution)
-        score = scores_by_cells[cells][:, 0]
-        chosen = np.flatnonzero(score >= threshold)
-        if not len(chosen):
-            continue
-        columns = round(cells**0.5)
-        stride = side / columns
-        logits = distribution[chosen].reshape(len(chosen), 4, 11)
-        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
-        distance = (weights @ _STEPS) / (weights @ _ONES) * stride
-        centre = (_cells(columns)[chosen] + 0.5) * stride
-        boxes.append(np.concatenate([centre - distance[:, :2], centre + distance[:, 2:]], axis=1))
-        scores.append(score[chosen])
-    if not scores:
+        score = scores_by_cells[len(distribution)]
+        cells = np.flatnonzero(score >= threshold)
+        if len(cells):
+            chosen.append((score[cells], distribution[cells], _cells(len(distribution), side)[cells]))
+    if not chosen:
         return Bodies(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
-    box, score = np.concatenate(boxes).astype(np.float32), np.concatenate(scores).astype(np.float32)
+    score, logits, places = (np.concatenate(part) for part in zip(*chosen, strict=True))
+    logits = logits.reshape(-1, 4, 11)
+    weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+    distance = (weights @ _STEPS) / (weights @ _ONES) * places[:, 2:]
+    box = np.concatenate([places[:, :2] - distance[:, :2], places[:, :2] + distance[:, 2:]], axis=1)
     kept = suppress(box, score, overlap)
     return Bodies(box[kept], score[kept])
 
 
-@lru_cache(maxsize=8)
-def _cells(columns: int) -> NDArray[np.float32]:
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(columns)), axis=-1).reshape(-1, 2).astype(np.float32)
-    grid.setflags(write=False)
-    return grid
+@lru_cache(maxsize=16)
+def _cells(count: int, side: int) -> NDArray[np.float32]:
+    """(count, 3) float32: x and y of each cell's centre in a square of `side` pixels, and the cells' stride."""
+    columns = round(count**0.5)
+    stride = side / columns
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(columns)), axis=-1).reshape(-1, 2)
+    cells = np.column_stack([(grid + 0.5) * stride, np.full(count, stride)]).astype(np.float32)
+    cells.setflags(write=False)
+    return cells

@@ -16,6 +16,7 @@ from service.vision.runtime import ModelSession
 from service.vision.warp import Affine, apply, invert, sample_rgb, scale_of, square_about
 
 SIDE = 192
+_UNIT = np.float32(1 / 255)
 POINTS = 468
 FIRST_REGION = 1.8 * 2.6 / 1.5
 """Side of the first region over the distance from eyes to mouth; with factors below 1.8 alignment gets far worse."""
@@ -94,9 +95,8 @@ class FaceMesh:
         matrices = []
         for patch, (_, region) in zip(blob, good, strict=True):
             forward = square_about(region.centre, region.side, region.roll, SIDE)
-            patch[:] = sample_rgb(pixels, forward, (SIDE, SIDE))
+            np.multiply(sample_rgb(pixels, forward, (SIDE, SIDE)), _UNIT, out=patch)
             matrices.append(invert(forward))
-        blob *= np.float32(1 / 255)
         outputs = self.session.run({self.input_name: blob})
         vertices = next(o for o in outputs if o.size == 3 * POINTS * len(good)).reshape(len(good), POINTS, 3)
         flags = next(o for o in outputs if o.size == len(good)).reshape(len(good))
@@ -126,11 +126,20 @@ def _first_region(points: FloatArray) -> _Region:
 
 
 def _next_region(vertices: FloatArray, matrix: Affine, flag: float) -> _Region:
-    flat = vertices[:, :2]
-    low, high = flat.min(axis=0), flat.max(axis=0)
-    six = apply(matrix, np.concatenate([five_points(flat), ((low + high) / 2)[None]]))
-    side = NEXT_REGION * float((high - low).max()) * scale_of(matrix)
-    return _Region(six[5], side, _roll(six[0], six[1]))
+    # Plain numbers: a handful of points is too little for arrays.
+    (left, top, _), (right, bottom, _) = vertices.min(axis=0).tolist(), vertices.max(axis=0).tolist()
+    (a, b, c), (d, e, f) = matrix.tolist()
+    x, y = (left + right) / 2, (top + bottom) / 2
+    (x1, y1, _), (x2, y2, _) = _between(vertices, 33, 133), _between(vertices, 362, 263)
+    across, down = a * (x2 - x1) + b * (y2 - y1), d * (x2 - x1) + e * (y2 - y1)
+    side = NEXT_REGION * max(right - left, bottom - top) * scale_of(matrix)
+    centre = np.array([a * x + b * y + c, d * x + e * y + f])
+    return _Region(centre, side, math.degrees(math.atan2(down, across)))
+
+
+def _between(vertices: FloatArray, one: int, other: int) -> list[float]:
+    """The middle of two vertices."""
+    return [(a + b) / 2 for a, b in zip(vertices[one].tolist(), vertices[other].tolist(), strict=True)]
 
 
 def five_points(vertices: FloatArray) -> FloatArray:

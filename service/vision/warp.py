@@ -75,13 +75,19 @@ def similarity(points: NDArray[np.floating], target: NDArray[np.floating]) -> Af
     In the plane Umeyama's estimate (IEEE PAMI 13, 1991) has this closed form: as complex numbers about their means,
     the factor is sum(conj(p) t) / sum(|p|^2).
     """
-    middle, goal = points.mean(axis=0, dtype=np.float64), target.mean(axis=0, dtype=np.float64)
-    x, y = (points - middle).T
-    u, v = (target - goal).T
-    extent = max(float(x @ x + y @ y), 1e-12)
-    cos, sin = float(x @ u + y @ v) / extent, float(x @ v - y @ u) / extent
-    turn = np.array([[cos, -sin], [sin, cos]])
-    return np.hstack([turn, (goal - turn @ middle)[:, None]])
+    # Plain numbers: for five points that is ten times as fast as arrays.
+    here, there = points.tolist(), target.tolist()
+    n = len(here)
+    x0, y0 = sum(x for x, _ in here) / n, sum(y for _, y in here) / n
+    u0, v0 = sum(u for u, _ in there) / n, sum(v for _, v in there) / n
+    extent, along, across = 0.0, 0.0, 0.0
+    for (x, y), (u, v) in zip(here, there, strict=True):
+        x, y, u, v = x - x0, y - y0, u - u0, v - v0
+        extent += x * x + y * y
+        along += x * u + y * v
+        across += x * v - y * u
+    cos, sin = along / max(extent, 1e-12), across / max(extent, 1e-12)
+    return np.array([[cos, -sin, u0 - cos * x0 + sin * y0], [sin, cos, v0 - sin * x0 - cos * y0]])
 
 
 def sample(pixels: Pixels, forward: Affine, size: tuple[int, int]) -> Pixels:
@@ -169,18 +175,25 @@ def quarter_cut(
 
 
 def blob_of(
-    *pictures: Pixels, mean: tuple[float, ...] = (0.0, 0.0, 0.0), std: tuple[float, ...] = (1.0, 1.0, 1.0)
+    *pictures: Pixels,
+    mean: tuple[float, ...] = (0.0, 0.0, 0.0),
+    std: tuple[float, ...] = (1.0, 1.0, 1.0),
+    red_first: bool = False,
 ) -> NDArray[np.float32]:
-    """(n, 3, h, w) float32 of n pictures (h, w, 3) uint8, less `mean` and over `std` by channel. OpenCV's
-    `blobFromImage` takes more than twice as long."""
+    """(n, 3, h, w) float32 of n pictures (h, w, 3) uint8 of one size, less `mean` and over `std` by channel as it comes
+    out; `red_first` turns the channels' order round. OpenCV's `blobFromImage` takes more than twice as long."""
     blob = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.float32)
+    planes = np.empty(blob.shape[1:], np.uint8)
+    places, ordered = list(planes), planes[::-1] if red_first else planes
+    plain = not any(mean) and all(spread == 1.0 for spread in std)
     for pixels, targets in zip(pictures, blob, strict=True):
-        for plane, target, middle, spread in zip(cv2.split(pixels), targets, mean, std, strict=True):
-            target[:] = plane
-            if middle:
-                target -= np.float32(middle)
-            if spread != 1.0:
-                target *= np.float32(1.0 / spread)
+        cv2.split(pixels, places)
+        if plain:
+            targets[:] = ordered
+            continue
+        for plane, target, middle, spread in zip(ordered, targets, mean, std, strict=True):
+            np.subtract(plane, np.float32(middle), out=target)
+            target *= np.float32(1.0 / spread)
     return blob
 
 

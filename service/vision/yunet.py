@@ -54,28 +54,27 @@ def decode(outputs: list[Tensor], width: int, height: int, threshold: float, ove
     Formulae: OpenCV modules/objdetect/src/face_detect.cpp, `postProcess`: score = sqrt(cls x obj), centre =
     (cell + d) x stride, size = exp(d) x stride, point = (cell + d) x stride.
     """
-    owners, boxes, points, scores = [], [], [], []
+    batch, least = len(outputs[0]), threshold * threshold
+    chosen = []
     for level, stride in enumerate(STRIDES):
         cls, obj, box, kps = (outputs[3 * part + level] for part in range(4))
-        product = cls[..., 0] * obj[..., 0]
+        product = (cls * obj).ravel()
         # Few cells are chosen, mostly none: whatever follows works on those alone.
-        picture, cell = np.nonzero(product >= threshold * threshold)
-        if not len(cell):
-            continue
-        cells = _cells(width // stride, height // stride)[cell]
-        chosen = box[picture, cell]
-        centre = (cells + chosen[:, :2]) * stride
-        half = np.exp(chosen[:, 2:]) * (stride / 2)
-        owners.append(picture)
-        boxes.append(np.concatenate([centre - half, centre + half], axis=1))
-        points.append((cells[:, None, :] + kps[picture, cell].reshape(-1, 5, 2)) * stride)
-        scores.append(np.sqrt(np.minimum(product[picture, cell], 1.0)))
-    batch = len(outputs[0])
-    if not scores:
+        rows = np.flatnonzero(product >= least)
+        if len(rows):
+            cells = _cells(width // stride, height // stride, stride)
+            picture, cell = np.divmod(rows, len(cells))
+            chosen.append((product[rows], box.reshape(-1, 4)[rows], kps.reshape(-1, 10)[rows], cells[cell], picture))
+    if not chosen:
         return [Faces.none()] * batch
-    owner = np.concatenate(owners)
-    box, point, score = (np.concatenate(part).astype(np.float32) for part in (boxes, points, scores))
-    every = Faces(box, point, score)
+    found, box, kps, cells, owner = (np.concatenate(part) for part in zip(*chosen, strict=True))
+    corner, steps = cells[:, :2], cells[:, 2:]
+    centre, half = (corner + box[:, :2]) * steps, np.exp(box[:, 2:]) * (steps / 2)
+    every = Faces(
+        np.concatenate([centre - half, centre + half], axis=1),
+        (corner[:, None] + kps.reshape(-1, 5, 2)) * steps[:, None],
+        np.sqrt(np.minimum(found, np.float32(1.0))),
+    )
     return [_suppressed(every.take(np.flatnonzero(owner == i)), overlap, most) for i in range(batch)]
 
 
@@ -84,9 +83,9 @@ def _suppressed(faces: Faces, overlap: float, most: int) -> Faces:
 
 
 @lru_cache(maxsize=64)
-def _cells(columns: int, rows: int) -> FloatArray:
-    """(rows x columns, 2) float32: column and row of each cell, row by row."""
-    grid: NDArray[np.float32] = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
-    cells = grid.reshape(-1, 2).astype(np.float32)
+def _cells(columns: int, rows: int, stride: int) -> FloatArray:
+    """(rows x columns, 3) float32: column and row of each cell, row by row, and the stride."""
+    grid: NDArray[np.intp] = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+    cells = np.column_stack([grid, np.full(len(grid), stride)]).astype(np.float32)
     cells.setflags(write=False)
     return cells

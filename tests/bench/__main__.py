@@ -22,11 +22,13 @@ from rich.table import Table
 from service.vision.packs import pack_hash
 from tests.bench import (
     bench_edge,
+    bench_int8,
     bench_kiosk,
     bench_memory,
     bench_occupancy,
     bench_pharmacy,
     bench_screening,
+    bench_start,
     bench_unchanged,
     bench_vision,
 )
@@ -47,6 +49,8 @@ def main() -> None:
         "pharmacy": bench_pharmacy.rows,
         "vision": lambda: bench_vision.rows(arguments.scrfd),
         "unchanged": bench_unchanged.rows,
+        "int8": bench_int8.rows,
+        "start": bench_start.rows,
         "screening": bench_screening.rows,
         "occupancy": bench_occupancy.rows,
         "memory": lambda: bench_memory.rows(arguments.frames),

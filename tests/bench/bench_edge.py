@@ -14,8 +14,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +27,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from rich.console import Console
 from rich.table import Table
 
-from edge_agent.agent import GROUP_FRAMES
+from edge_agent.agent import GROUP_FRAMES, Agent
 from edge_agent.frames import CapturedFrame
+from edge_agent.settings import AgentSettings
 from edge_agent.spool import DropOldest, Spool
+from edge_agent.spool_report import read_status
 from edge_agent.spool_seal import SpoolSeal
 from service.contracts import CaptureStatement, signed_bytes
 
@@ -38,6 +42,7 @@ MAX_MEMORY = 150.0
 GROUPED_MS = 5.0
 """200 pictures a second."""
 TURNS, PICTURES, BYTES = 4, 64, 100_000
+CAMERAS, EACH, BACKLOG = 8, 32, 600
 AGENT_SECONDS = 45.0
 
 
@@ -85,6 +90,13 @@ def measure() -> list[Figure]:
         Figure("agent: the same, each alone", 1000 * one, "ms"),
         Figure("agent: the same bytes written and fsynced to a file", 1000 * disk, "ms"),
         Figure("agent: a picture alone / its bytes and the disk's own wait", one / disk, "ratio"),
+        Figure(f"agent: a picture of {CAMERAS} cameras at once, a spool each, each alone", _many_ms(), "ms"),
+        Figure(
+            "agent: a picture of a folder's backlog, through the whole agent, no server in reach",
+            _agent_ms(),
+            "ms",
+            GROUPED_MS,
+        ),
         Figure("agent: peak memory while spooling", peak, "MiB", MAX_MEMORY),
         Figure(
             "agent: peak memory of the whole paired agent on a 1080p RTSP camera", _agent_memory(), "MiB", MAX_MEMORY
@@ -127,6 +139,73 @@ def _bare_seconds(path: Path, picture: bytes) -> float:
             file.write(picture)
             os.fsync(file.fileno())
         return (time.perf_counter() - begun) / PICTURES
+
+
+def _many_ms() -> float:
+    """A picture's share of the time, ms: the disk's waits of several cameras pass together."""
+    picture = os.urandom(BYTES)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("WARDWATCH_BENCH_DIR")) as name, ExitStack() as stack:
+        folder = Path(name)
+        seal = SpoolSeal.open(folder / "key")
+        spools = [
+            stack.enter_context(
+                Spool(folder / f"{number}.db", f"cam{number}", DropOldest(1 << 30), seal=seal, signer=_signer())
+            )
+            for number in range(CAMERAS)
+        ]
+
+        def fill(spool: Spool) -> None:
+            for number in range(EACH):
+                spool.put(CapturedFrame(number.to_bytes(4) + picture, datetime.now(UTC)))
+
+        threads = [threading.Thread(target=fill, args=(spool,)) for spool in spools]
+        begun = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return 1000 * (time.perf_counter() - begun) / (CAMERAS * EACH)
+
+
+def _agent_ms() -> float:
+    """A picture, ms: a real agent reads a folder, seals, and tries meanwhile to reach a server that is not there."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("WARDWATCH_BENCH_DIR")) as name:
+        folder = Path(name)
+        (folder / "in").mkdir()
+        picture = os.urandom(BYTES)
+        for number in range(BACKLOG):
+            data = b"\xff\xd8" + number.to_bytes(4) + picture + b"\xff\xd9"
+            (folder / "in" / f"cam1_20260302T081500Z_{number}.jpg").write_bytes(data)
+        (folder / "token").write_text("no-server-hears-it")
+        (folder / "token").chmod(0o600)
+        settings = AgentSettings.model_validate(
+            {
+                "server": "http://127.0.0.1:9",
+                "token_file": folder / "token",
+                "camera": "cam1",
+                "source": f"folder:{folder / 'in'}",
+                "spool": folder / "spool.db",
+            }
+        )
+        agent = Agent(settings)
+        running = threading.Thread(target=agent.run)
+        running.start()
+        seen: list[tuple[float, int]] = []
+        while not seen or seen[-1][1] < BACKLOG:
+            time.sleep(0.02)
+            cameras = read_status(settings.spool) if _is_at_work(settings.spool) else ()
+            taken = cameras[0].counters.get("captured", 0) if cameras else 0
+            if taken:
+                seen.append((time.perf_counter(), taken))
+        agent.stop()
+        running.join()
+        (first_at, first), (last_at, last) = seen[0], seen[-1]
+        return 1000 * (last_at - first_at) / (last - first)
+
+
+def _is_at_work(spool: Path) -> bool:
+    log = spool.with_name(spool.name + "-wal")
+    return log.exists() and log.stat().st_size > BYTES
 
 
 def _agent_memory() -> float:

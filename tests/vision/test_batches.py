@@ -96,6 +96,11 @@ def test_a_blob_is_channels_first_less_mean_over_std() -> None:
     mean, std = (10.0, 20.0, 0.0), (2.0, 1.0, 4.0)
     expected = (one.astype(np.float32) - np.array(mean, np.float32)) / np.array(std, np.float32)
     np.testing.assert_allclose(blob_of(one, mean=mean, std=std)[0], expected.transpose(2, 0, 1), rtol=1e-5)
+    turned = blob_of(one, two, mean=mean, std=std, red_first=True)
+    assert turned.shape == (2, 3, 32, 64)
+    swapped = one[:, :, ::-1].astype(np.float32)
+    expected = (swapped - np.array(mean, np.float32)) / np.array(std, np.float32)
+    np.testing.assert_allclose(turned[0], expected.transpose(2, 0, 1), rtol=1e-5)
 
 
 def test_a_view_is_no_stride_longer_than_its_side() -> None:

@@ -94,6 +94,25 @@ def test_a_group_of_look_alikes_raises_the_threshold_for_all(pack: Pack) -> None
     assert alike.fmr.hits == 0
 
 
+def test_a_condition_whose_faces_look_alike_raises_the_threshold_for_all(pack: Pack) -> None:
+    several = people(40, 3, spread=0.02)
+    blurred = [Template(f"t{k}", one.vector, 0.8, None, "night") for k, one in enumerate(people(1, 12, spread=0.12))]
+    alone = calibrate(several, pack, target_fmr=1e-2, made_at=NOW)
+    found = calibrate([*several, *blurred], pack, target_fmr=1e-2, made_at=NOW)
+    assert found.same_person > alone.same_person
+    (night,) = found.groups
+    assert (night.name, night.people, night.fmr.trials) == ("condition night", 12, 66 + 12 * 120)
+    assert found.same_person >= night.needed
+
+
+def test_a_group_too_small_to_prove_anything_keeps_the_whole_from_being_called_proven(pack: Pack) -> None:
+    several = people(40, 3, spread=0.02)
+    assert calibrate(several, pack, target_fmr=1e-2, made_at=NOW).proven
+    found = calibrate(several, pack, target_fmr=1e-2, made_at=NOW, groups={"p000": "few", "p001": "few"})
+    assert not found.proven
+    assert found.same_person >= found.shipped  # not proven never lowers
+
+
 def test_one_person_alone_calibrates_nothing(pack: Pack) -> None:
     with pytest.raises(EvaluationFolderInvalid):
         calibrate(people(1, 5, spread=0.1), pack, target_fmr=1e-3, made_at=NOW)

@@ -99,7 +99,7 @@ def test_faces_of_one_person_match_and_of_two_do_not(tmp_path: Path, real_pack: 
 def test_json_has_the_promised_keys(tmp_path: Path, real_pack: Pack, kind: str) -> None:
     if kind == "faces":
         folder = faces_folder(tmp_path / "f")
-        plain = {"pairs_genuine", "pairs_impostor", "threshold"}
+        plain = {"pairs_genuine", "pairs_impostor", "threshold", "fmr_upper_bound_95", "conditions"}
         rates = {"failure_to_enrol", "fnmr_at_threshold", "fmr_at_threshold", "fnmr_at_fmr_1e-3"}
     else:
         folder = tmp_path / "w"
@@ -108,9 +108,11 @@ def test_json_has_the_promised_keys(tmp_path: Path, real_pack: Pack, kind: str) 
         rows = "a.jpg,120,120,420,620,1,270,230\na.jpg,560,120,860,620,0,,\n"
         (folder / "labels.csv").write_text(HEADER + rows)
         plain, rates = {"beds"}, {"auc", "precision", "recall", "face_recall"}
-    result = CliRunner().invoke(evaluate_app, [kind, str(folder), "--json", "--pack", str(FOLDER)])
+    words = [kind, str(folder), "--pack", str(FOLDER), *(["--conditions", "far_32"] if kind == "faces" else [])]
+    result = CliRunner().invoke(evaluate_app, [*words, "--json"])
     assert result.exit_code == 0, result.output
     values = json.loads(result.stdout)
     assert plain | rates | {f"{r}_low" for r in rates} | {f"{r}_high" for r in rates} <= set(values)
-    table = CliRunner().invoke(evaluate_app, [kind, str(folder), "--pack", str(FOLDER)])
+    table = CliRunner(env={"COLUMNS": "160"}).invoke(evaluate_app, words)
     assert table.exit_code == 0
+    assert ("fmr proven below" in table.stdout and "far_32" in table.stdout) == (kind == "faces")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +51,17 @@ def test_the_rule(faces: list[FaceEvidence], body: float | None, expected: str |
     reading = judge("z", faces, body, expected, POLICY)
     assert reading.state is state
     assert (reading.cause is not None) == (state is BedState.UNOBSERVED)
+
+
+@pytest.mark.parametrize("evidence", [face(best=0.1, own=0.1), face(identity="q", best=0.9, own=0.1)])
+def test_of_a_face_that_the_mesh_doubts_no_mismatch_is_called(evidence: FaceEvidence) -> None:
+    assert judge("z", [evidence], 0.5, "p", POLICY).state is BedState.OTHER_PERSON
+    doubted = replace(evidence, clear=False)
+    assert judge("z", [doubted], 0.5, "p", POLICY).state is BedState.UNIDENTIFIED
+    assert not is_stranger(doubted, POLICY)
+    # A match needs no more than the similarity.
+    own = replace(face(identity="p", best=0.7, own=0.7), clear=False)
+    assert judge("z", [own], 0.5, "p", POLICY).state is BedState.PATIENT
 
 
 @given(st.floats(0, 1), st.booleans())
