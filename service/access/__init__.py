@@ -14,8 +14,8 @@ from service.access.errors import (
     TooManyAttempts,
     WrongCredentials,
 )
-from service.access.people import add_user, grant_role, named_user, set_active, set_password
-from service.access.repository import all_users, grants_of, tokens_at
+from service.access.people import add_user, assign_ward, grant_role, named_user, set_active, set_password
+from service.access.repository import all_users, grants_of, home_ward, tokens_at, ward_staff_of
 from service.access.rules import (
     COOKIE,
     PUBLIC_ROUTES,
@@ -68,6 +68,7 @@ __all__ = [
     "add_user",
     "all_users",
     "allow",
+    "assign_ward",
     "check_origin",
     "clear_session_cookie",
     "device_by_id",
@@ -76,6 +77,7 @@ __all__ = [
     "faults_between",
     "grant_role",
     "grants_of",
+    "home_ward",
     "issue_nonce",
     "keys_of",
     "link_is_good",
@@ -97,4 +99,5 @@ __all__ = [
     "set_session_cookie",
     "tokens_at",
     "use_link",
+    "ward_staff_of",
 ]

@@ -47,6 +47,31 @@ def grant_role(
     _record(session, user, "user.grant", actor, now, facility_id=facility_id, role=role.value)
 
 
+def assign_ward(
+    session: Session, user: UserAccount, facility_id: str, ward_id: str | None, *, actor: str, now: datetime
+) -> None:
+    """Puts on record on which ward of a facility a person works; None takes it off the record.
+
+    Whoever calls this has made sure that the ward is one of the facility's. Second looks go by it, so every change is
+    in the ledger with what stood before. Raises `InvalidInput` for whoever is not ward staff there.
+    """
+    grant = repository.ward_staff_grant(session, user.id, facility_id)
+    if grant is None:
+        raise InvalidInput(
+            f"{user.username} is not ward staff at this facility",
+            field="ward",
+            remedy="give the role first: wardwatch users grant NAME --role ward_staff --facility CODE",
+            message_zh=f"{user.username} 不是该机构的病区人员",
+            remedy_zh="请先授予该人员病区人员角色",
+        )
+    if grant.ward_id == ward_id:
+        return
+    before, grant.ward_id = grant.ward_id, ward_id
+    session.add(grant)
+    session.flush()
+    _record(session, user, "user.ward", actor, now, facility_id=facility_id, ward=ward_id or "", before=before or "")
+
+
 def set_password(session: Session, user: UserAccount, password: str, *, actor: str, now: datetime) -> None:
     """Changes a password, ends the person's logins and lifts a lock."""
     user.password_hash = hash_password(password)

@@ -32,6 +32,31 @@ def grants_of(session: Session, user_id: str) -> tuple[Grant, ...]:
     return tuple(Grant(Role(row.role), row.facility_id) for row in rows)
 
 
+def ward_staff_grant(session: Session, user_id: str, facility_id: str) -> RoleGrant | None:
+    """The person's role as ward staff at this very facility."""
+    query = select(RoleGrant).where(
+        RoleGrant.user_id == user_id, RoleGrant.facility_id == facility_id, RoleGrant.role == Role.WARD_STAFF.value
+    )
+    return session.exec(query).first()
+
+
+def home_ward(session: Session, user_id: str, facility_id: str) -> str | None:
+    """The ward on which the person works at the facility; None where none is on record."""
+    grant = ward_staff_grant(session, user_id, facility_id)
+    return grant.ward_id if grant is not None else None
+
+
+def ward_staff_of(session: Session, facility_id: str) -> tuple[tuple[UserAccount, str | None], ...]:
+    """The facility's ward staff by user name, each with the ward on record."""
+    query = (
+        select(UserAccount, RoleGrant.ward_id)
+        .join(RoleGrant, col(RoleGrant.user_id) == col(UserAccount.id))
+        .where(RoleGrant.facility_id == facility_id, RoleGrant.role == Role.WARD_STAFF.value)
+        .order_by(col(UserAccount.username))
+    )
+    return tuple((user, ward_id) for user, ward_id in session.exec(query))
+
+
 def live_session(session: Session, secret_hash: str, now: datetime) -> tuple[UserSession, UserAccount] | None:
     """The login that a cookie belongs to, while it is good and its person is active."""
     query = (

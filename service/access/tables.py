@@ -28,7 +28,10 @@ class UserAccount(SQLModel, table=True):
 
 
 class RoleGrant(SQLModel, table=True):
-    """A role of a person at one facility, or at all of them (`facility_id` is null: the operator)."""
+    """A role of a person at one facility, or at all of them (`facility_id` is null: the operator).
+
+    `ward_id`: of ward staff, the ward of that facility on which the person works, if it is on record.
+    """
 
     __tablename__ = "role_grant"
     __table_args__ = (UniqueConstraint("user_id", "facility_id", "role"),)
@@ -37,6 +40,7 @@ class RoleGrant(SQLModel, table=True):
     user_id: str = Field(foreign_key="user_account.id", index=True, max_length=32)
     facility_id: str | None = Field(default=None, foreign_key="facility.id", index=True, max_length=32)
     role: str = Field(max_length=32)  # viewer | ward_staff | inspector | admin
+    ward_id: str | None = Field(default=None, foreign_key="ward.id", max_length=32)
 
 
 class UserSession(SQLModel, table=True):

@@ -16,7 +16,7 @@ from service.cli.console import AsJson, Grid, answer, installation, operator
 from service.facilities import facility_by_code, watermark
 from service.kit.errors import InvalidInput
 from service.occupancy import commit_draw, draws_of, place_of, verify_recorded
-from service.occupancy.draw import DrawTerms
+from service.occupancy.draw import DrawTerms, LateWard
 from service.occupancy.draws import Verification, verify_draw
 
 rollcalls_app = typer.Typer(no_args_is_help=True, help="Random roll calls: commit, list, verify.")
@@ -77,6 +77,7 @@ def verify(
         verdict = "holds" if item.holds else "DOES NOT HOLD"
         sums = f"{len(item.drawn)} drawn, {len(item.missing)} missing, {len(item.unexpected)} not drawn"
         seal = "commitment agrees" if item.commitment_holds else "commitment differs"
+        seal += "" if item.wards_hold else "; wards differ from the ledger"
         lines.append(f"{name}: {verdict} ({seal}; {sums})")
     answer([_as_json(name, item) for name, item in found], as_json, lines or ["no draw is over yet"])
     if any(not item.holds for _, item in found):
@@ -106,6 +107,7 @@ def _of_file(path: Path) -> tuple[str, Verification]:
             draw["commitment"],
             bytes.fromhex(draw["seed"] or ""),
             [item for item in held if item not in missing] + more,
+            [LateWard.of_json(item) for item in draw.get("late_wards") or ()],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInput(
@@ -120,6 +122,7 @@ def _as_json(name: str, item: Verification) -> dict[str, object]:
         "days": name,
         "holds": item.holds,
         "commitment_holds": item.commitment_holds,
+        "wards_hold": item.wards_hold,
         "drawn": len(item.drawn),
         "missing": [(call.ward, call.at.isoformat()) for call in item.missing],
         "unexpected": [(ward, at.isoformat()) for ward, at in item.unexpected],

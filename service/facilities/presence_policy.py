@@ -51,7 +51,9 @@ class PresencePolicy:
     hand-held finds is looked at again by a second person, and so is each find beyond `reverify_streak` in a row by one
     person. `handheld_code`: how long a hand-held code is good. `target`: of the in-bed rate; None: the facility's.
 
-    `paused_night`: privacy pauses excuse so much of a bed's night; what they hide beyond that counts as blind.
+    `paused_night`, `paused_day`: privacy pauses excuse so much of a bed's night, and of the day before the next one;
+    what they hide beyond that counts as blind. Care takes a curtain for minutes, many times a day; a third of the day
+    is far beyond that.
 
     `self_pay_known`: whether patients who pay for themselves are in the hospital's messages too. Where they are not,
     somebody in a bed that nobody is admitted to may be one of them, and is no suspicion.
@@ -92,6 +94,7 @@ class PresencePolicy:
     target: float | None = None
     self_pay_known: bool = True
     paused_night: timedelta = timedelta(hours=2)
+    paused_day: timedelta = timedelta(hours=6)
 
     def grace_of(self, category: str) -> timedelta:
         """How long after admission nobody is expected in the bed yet."""
@@ -146,6 +149,7 @@ class _Overrides(BaseModel):
     target: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     self_pay_known: bool | None = None
     paused_night_minutes: float | None = Field(default=None, ge=0, le=720)
+    paused_day_minutes: float | None = Field(default=None, ge=0, le=1440)
 
 
 def policy_of(overrides: Mapping[str, Any], *, base_version: str = DEFAULT_POLICY.version) -> PresencePolicy:

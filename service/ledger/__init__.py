@@ -1,5 +1,5 @@
 """The append-only, hash-chained record of what was done, what was read, and what became evidence."""
 
-from service.ledger.chain import Broken, Head, append, first_break, head, latest_at, verify
+from service.ledger.chain import Broken, Head, append, details_of, first_break, head, latest_at, verify
 
-__all__ = ["Broken", "Head", "append", "first_break", "head", "latest_at", "verify"]
+__all__ = ["Broken", "Head", "append", "details_of", "first_break", "head", "latest_at", "verify"]

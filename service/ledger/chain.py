@@ -110,6 +110,14 @@ def latest_at(session: Session) -> datetime | None:
     return session.exec(select(LedgerEntry.at).order_by(col(LedgerEntry.seq).desc()).limit(1)).first()
 
 
+def details_of(session: Session, object_kind: str, object_id: str, action: str) -> list[dict[str, Any]]:
+    """What was written down of every such action on one object, in order."""
+    query = select(LedgerEntry.details).where(
+        LedgerEntry.object_kind == object_kind, LedgerEntry.object_id == object_id, LedgerEntry.action == action
+    )
+    return [dict(item) for item in session.exec(query.order_by(col(LedgerEntry.seq)))]
+
+
 def digest(entry: LedgerEntry) -> str:
     """SHA-256 of the entry without its own hash, as canonical JSON (sorted keys, no spaces, UTF-8)."""
     body = {

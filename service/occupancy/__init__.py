@@ -12,13 +12,13 @@ from service.occupancy.between import (
     unobserved_share,
 )
 from service.occupancy.board import BedNow, Board, ward_board
-from service.occupancy.compare_pauses import WardPauses, pauses_by_ward
+from service.occupancy.compare_pauses import WardPauses, pauses_by_ward, pauses_over
 from service.occupancy.counts import recount
 from service.occupancy.directed import Answer, DirectedState, Request, add_look, requests_with_state
 from service.occupancy.draws import commit_draw, draws_of, verify_recorded
 from service.occupancy.errors import DirectedCheckClosed, DrawSealed, HandheldRefused, LookRefused, PresenceBusy
 from service.occupancy.escalation import escalated
-from service.occupancy.gather import Place, place_of, stays_of
+from service.occupancy.gather import stays_of
 from service.occupancy.handheld import purge_handheld_job
 from service.occupancy.handheld_seen import HandheldSeen, handheld_picture, handhelds_of
 from service.occupancy.in_bed_rate import in_bed_rate, region_rate, target_of
@@ -27,6 +27,7 @@ from service.occupancy.looks import INSPECTOR, Look, LookMethod, LookResult
 from service.occupancy.outcome import AskCause, PresenceState
 from service.occupancy.pauses import PRIVACY_PAUSE, PrivacyPause, hide_paused, privacy_pauses
 from service.occupancy.pausing import end_pause, pause, running
+from service.occupancy.place import Place, place_of
 from service.occupancy.rate_arithmetic import REPORTABLE_COVERAGE, InBedRateRow, rate_of
 from service.occupancy.recompute import advance_job, dirty_job, judged_upto
 from service.occupancy.region_calls import (
@@ -64,7 +65,7 @@ from service.occupancy.tables import (
     RollCallEntry,
 )
 from service.occupancy.timeline import Observation, covered, debounce, empty, observe, occupied
-from service.occupancy.trusted import judged_sightings
+from service.occupancy.trusted import judged_readings, judged_sightings
 from service.occupancy.watched import is_watched
 from service.occupancy.windows import local_day, nights_between, windows_between
 
@@ -148,6 +149,7 @@ __all__ = [
     "hide_paused",
     "in_bed_rate",
     "is_watched",
+    "judged_readings",
     "judged_sightings",
     "judged_upto",
     "label_text",
@@ -160,6 +162,7 @@ __all__ = [
     "open_roll_calls",
     "pause",
     "pauses_by_ward",
+    "pauses_over",
     "place_of",
     "policy_of",
     "privacy_pauses",

@@ -16,8 +16,8 @@ from service.admissions import FOREVER, Admission, BedAssignment
 from service.facilities import Bed, BedZone, Camera, PresencePolicy, beds_of_facility
 from service.kit.ids import new_id
 from service.kit.intervals import Interval
-from service.occupancy.gather import Place
 from service.occupancy.pauses import PRIVACY_PAUSE
+from service.occupancy.place import Place
 from service.occupancy.repository import chunks
 from service.occupancy.roll_call_tables import BedCheck, BedLook
 from service.occupancy.timeline import OCCUPIED, Observation, debounce, observe, occupied, within

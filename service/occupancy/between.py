@@ -14,11 +14,11 @@ from sqlmodel import Session, col, select
 from service.facilities import beds_of_facility, facility_by_id
 from service.kit.intervals import Interval
 from service.occupancy.bed_checks import with_looks
-from service.occupancy.compare_pauses import beyond, cameras_by_bed, nights_about
-from service.occupancy.gather import place_of
+from service.occupancy.compare_pauses import Excused, cameras_by_bed
 from service.occupancy.hand_tables import ExcuseTap, HandheldPicture, Reverification
 from service.occupancy.looks import Look
 from service.occupancy.pauses import PRIVACY_PAUSE, Curtains, logged
+from service.occupancy.place import place_of
 from service.occupancy.repository import chunks, look_of
 from service.occupancy.roll_call_tables import BedCheck
 from service.occupancy.tables import DirectedCheck, DirectedLook, PresenceCheck
@@ -122,8 +122,8 @@ class BlindShare:
     blind, and so does the time without readings).
 
     What a logged privacy pause hid is kept apart: `paused_checks` and `paused_night_seconds` are in neither of the
-    blind ones. What pauses hid of a night beyond the policy's `paused_night` is blind like anything else. `pauses`: how
-    many were logged for the bed, or for a camera that sees it.
+    blind ones. What pauses hid of a night or day beyond the policy's `paused_night` and `paused_day` is blind like
+    anything else. `pauses`: how many were logged for the bed, or for a camera that sees it.
     """
 
     bed_id: str
@@ -148,8 +148,8 @@ def unobserved_share(session: Session, facility_id: str, interval: Interval) -> 
     hidden = {
         bed_id: drawn.spans(bed_id, seen_by) for bed_id, seen_by in cameras.items() if drawn.touches(bed_id, seen_by)
     }
-    about = nights_about(place, interval) if hidden else ()
-    over = {bed_id: beyond(spans, about, place.policy.paused_night) for bed_id, spans in hidden.items()}
+    excused = Excused.about(place, interval) if hidden else None
+    over = {bed_id: excused.over(spans) for bed_id, spans in hidden.items()} if excused is not None else {}
     paused = _paused_checks(session, facility_id, interval, over)
     nights = [span for _, span in nights_between(place.policy, place.zone, interval)]
     seen = _seen_seconds(session, facility_id, nights, int(place.policy.max_gap.total_seconds()), hidden)

@@ -11,9 +11,9 @@ from service.admissions import admission_records, assigned_patients
 from service.facilities import Ward, beds_of_ward, facility_by_id, watermark
 from service.kit.clock import Clock
 from service.kit.intervals import Interval
-from service.occupancy.gather import place_of
 from service.occupancy.outcome import PresenceState
 from service.occupancy.pauses import hide_paused
+from service.occupancy.place import place_of
 from service.occupancy.repository import last_checks
 from service.occupancy.tables import PresenceCheck
 from service.occupancy.timeline import Observation, debounce, observe

@@ -1,35 +1,36 @@
-"""Privacy pauses compared: the wards beside each other, and the nights in which a bed was hidden for too long."""
+"""Privacy pauses compared: the wards beside each other, and the nights and days in which a bed was hidden too long."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from statistics import median
 
 from sqlmodel import Session, col, select
 
 from service.facilities import BedZone, Camera, beds_of_facility, facility_by_id
-from service.kit.intervals import Interval
-from service.occupancy.gather import Place, place_of
+from service.kit.intervals import Interval, total
 from service.occupancy.pauses import Curtains, PrivacyPause, logged, privacy_pauses
+from service.occupancy.place import Place, place_of
 from service.occupancy.windows import nights_between
 
 _A_DAY = timedelta(days=1)
 
 
-def beyond(spans: Iterable[Interval], nights: Iterable[Interval], most: timedelta) -> tuple[Interval, ...]:
-    """What pauses hid of one bed in each night after the first `most` of that night.
+def beyond(spans: Iterable[Interval], parts: Iterable[Interval], most: timedelta) -> tuple[Interval, ...]:
+    """What pauses hid of one bed in each of `parts` (nights, or days) after the first `most` of it.
 
     `spans`: when the bed was hidden, apart from each other and in order of time. Care takes a curtain several times a
     night; one pause after the other until morning is no care, and is counted as blindness.
     """
     hidden, found = tuple(spans), []
-    for night in nights:
+    for whole in parts:
         left = most
         for span in hidden:
-            part = span.overlap(night)
+            part = span.overlap(whole)
             if part is None:
                 continue
             if part.length > left:
@@ -42,6 +43,34 @@ def nights_about(place: Place, interval: Interval) -> tuple[Interval, ...]:
     """The nights of which some part lies in `interval`, whole."""
     about = Interval(interval.start - _A_DAY, interval.end + _A_DAY)
     return tuple(night for _, night in nights_between(place.policy, place.zone, about) if night.overlap(interval))
+
+
+def days_about(nights: Sequence[Interval]) -> tuple[Interval, ...]:
+    """The days between these nights, which follow each other."""
+    return tuple(Interval(a.end, b.start) for a, b in pairwise(nights) if a.end < b.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """How much of the nights and days about a time privacy pauses excuse."""
+
+    nights: tuple[Interval, ...]
+    days: tuple[Interval, ...]
+    of_night: timedelta
+    of_day: timedelta
+
+    @classmethod
+    def about(cls, place: Place, interval: Interval) -> Excused:
+        """By the policy of the place; the nights and days of which some part lies in `interval`, whole."""
+        nights = nights_about(place, Interval(interval.start - _A_DAY, interval.end + _A_DAY))
+        days = tuple(day for day in days_about(nights) if day.overlap(interval))
+        own = tuple(night for night in nights if night.overlap(interval))
+        return cls(own, days, place.policy.paused_night, place.policy.paused_day)
+
+    def over(self, spans: Sequence[Interval]) -> tuple[Interval, ...]:
+        """The part of `spans`, when one bed was hidden, that is excused no longer; in order of time."""
+        night = beyond(spans, self.nights, self.of_night)
+        return tuple(sorted((*night, *beyond(spans, self.days, self.of_day))))
 
 
 def cameras_by_bed(session: Session, facility_id: str, interval: Interval) -> dict[str, set[str]]:
@@ -57,20 +86,42 @@ def cameras_by_bed(session: Session, facility_id: str, interval: Interval) -> di
     return cameras
 
 
-def _nights_over(session: Session, facility_id: str, interval: Interval) -> Mapping[str, int]:
-    """Ward id -> nights of its beds, counted bed by bed, in which pauses hid the bed for longer than is excused."""
+def pauses_over(session: Session, facility_id: str, interval: Interval) -> dict[str, tuple[Interval, ...]]:
+    """Bed id, and camera id for pauses of a camera -> when pauses hid it for longer than the policy excuses."""
     rows = logged(session, facility_id, interval)
     if not rows:
         return {}
     drawn, seen_by = Curtains.of(rows), cameras_by_bed(session, facility_id, interval)
-    place = place_of(facility_by_id(session, facility_id), session, interval.end)
-    nights = nights_about(place, interval)
-    found: Counter[str] = Counter()
+    excused = Excused.about(place_of(facility_by_id(session, facility_id), session, interval.end), interval)
+    found = {bed_id: excused.over(drawn.spans(bed_id, seen_by.get(bed_id, set()))) for bed_id in drawn.beds}
+    return found | {camera_id: excused.over(drawn.spans("", (camera_id,))) for camera_id in drawn.cameras}
+
+
+@dataclass(slots=True)
+class _Over:
+    """Of a ward, bed by bed: nights and days in which a bed was hidden for longer than is excused, and for how much
+    longer."""
+
+    nights: int = 0
+    days: int = 0
+    blind: timedelta = timedelta()
+
+
+def _over(session: Session, facility_id: str, interval: Interval) -> Mapping[str, _Over]:
+    """Ward id -> what is beyond the excused, of wards with pauses."""
+    rows = logged(session, facility_id, interval)
+    found: dict[str, _Over] = defaultdict(_Over)
+    if not rows:
+        return found
+    drawn, seen_by = Curtains.of(rows), cameras_by_bed(session, facility_id, interval)
+    excused = Excused.about(place_of(facility_by_id(session, facility_id), session, interval.end), interval)
     for bed in beds_of_facility(session, facility_id):
         cameras = seen_by.get(bed.id, set())
         if drawn.touches(bed.id, cameras):
-            spans = drawn.spans(bed.id, cameras)
-            found[bed.ward_id] += sum(bool(beyond(spans, [night], place.policy.paused_night)) for night in nights)
+            spans, ward = drawn.spans(bed.id, cameras), found[bed.ward_id]
+            ward.nights += sum(bool(beyond(spans, [night], excused.of_night)) for night in excused.nights)
+            ward.days += sum(bool(beyond(spans, [day], excused.of_day)) for day in excused.days)
+            ward.blind += total(excused.over(spans))
     return found
 
 
@@ -78,7 +129,8 @@ def _nights_over(session: Session, facility_id: str, interval: Interval) -> Mapp
 class WardPauses:
     """A ward's pauses beside the other wards'. `by_bed`: pauses for each bed of the ward. `times_peers`: that over the
     median of the other wards; None when there is nothing to compare with. `nights_over`: how often a bed was hidden in
-    a night for longer than the policy excuses (`paused_night`)."""
+    a night for longer than the policy excuses (`paused_night`); `days_over`: in a day (`paused_day`). `blind_minutes`:
+    what was hidden beyond that, bed by bed: time that the ward itself made blind. It says nothing of any patient."""
 
     ward_id: str
     pauses: int
@@ -90,6 +142,8 @@ class WardPauses:
     peers_median: float | None
     times_peers: float | None
     nights_over: int = 0
+    days_over: int = 0
+    blind_minutes: int = 0
 
 
 def pauses_by_ward(session: Session, facility_id: str, interval: Interval) -> tuple[WardPauses, ...]:
@@ -101,7 +155,7 @@ def pauses_by_ward(session: Session, facility_id: str, interval: Interval) -> tu
     for pause in privacy_pauses(session, facility_id, interval):
         if interval.start <= pause.span.start < interval.end:
             by_ward[pause.ward_id].append(pause)
-    over = _nights_over(session, facility_id, interval)
+    over = _over(session, facility_id, interval)
     share = {ward_id: len(by_ward[ward_id]) / number for ward_id, number in beds.items() if number}
     found = []
     for ward_id, rate in sorted(share.items(), key=lambda item: (-item[1], item[0])):
@@ -119,7 +173,9 @@ def pauses_by_ward(session: Session, facility_id: str, interval: Interval) -> tu
                 by_bed=rate,
                 peers_median=usual,
                 times_peers=rate / usual if usual else None,
-                nights_over=over.get(ward_id, 0),
+                nights_over=(beyond_it := over.get(ward_id, _Over())).nights,
+                days_over=beyond_it.days,
+                blind_minutes=int(beyond_it.blind.total_seconds() // 60),
             )
         )
     return tuple(found)

@@ -17,8 +17,9 @@ from service.kit.errors import Conflict
 from service.ledger import append
 from service.occupancy.asking import settled_at
 from service.occupancy.errors import DirectedCheckClosed, LookRefused
-from service.occupancy.gather import place_of, stays_of
+from service.occupancy.gather import stays_of
 from service.occupancy.looks import Look, LookMethod, LookResult
+from service.occupancy.place import place_of
 from service.occupancy.repository import asked_ids, looks_on
 from service.occupancy.reverify import ask_again
 from service.occupancy.tables import DirectedCheck, DirectedLook

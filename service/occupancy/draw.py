@@ -66,6 +66,27 @@ class DrawnCall:
     night: date
 
 
+@dataclass(frozen=True, slots=True)
+class LateWard:
+    """A ward that opened after the commitment. Its calls come from the same seed, by its code: whoever opened it could
+    not know them, and those after `since` (UTC) are held."""
+
+    ward: str
+    since: datetime
+
+    def to_json(self) -> dict[str, str]:
+        """As it is recorded beside the commitment."""
+        return {"ward": self.ward, "since": self.since.isoformat()}
+
+    @classmethod
+    def of_json(cls, recorded: Mapping[str, Any]) -> LateWard:
+        """What `to_json` recorded. Raises `ValueError` for an instant without a zone."""
+        since = datetime.fromisoformat(str(recorded["since"]))
+        if since.tzinfo is None:
+            raise ValueError("an instant has a zone")
+        return cls(str(recorded["ward"]), since)
+
+
 def commitment_of(seed: bytes) -> str:
     """What is published before: SHA-256 of the seed, hexadecimal."""
     return hashlib.sha256(seed).hexdigest()
@@ -120,10 +141,21 @@ def draw_ward(
 
 
 def draw(
-    seed: bytes, facility: str, wards: Sequence[str], first: date, last: date, zone: ZoneInfo, terms: DrawTerms
+    seed: bytes,
+    facility: str,
+    wards: Sequence[str],
+    first: date,
+    last: date,
+    zone: ZoneInfo,
+    terms: DrawTerms,
+    late: Sequence[LateWard] = (),
 ) -> tuple[DrawnCall, ...]:
-    """Every ward's calls, in order of time."""
-    return tuple(sorted(call for ward in wards for call in draw_ward(seed, facility, ward, first, last, zone, terms)))
+    """Every ward's calls, in order of time; of a ward that joined late those after it joined."""
+    found = [call for ward in wards for call in draw_ward(seed, facility, ward, first, last, zone, terms)]
+    for joined in late:
+        own = draw_ward(seed, facility, joined.ward, first, last, zone, terms)
+        found += [call for call in own if call.at > joined.since]
+    return tuple(sorted(found))
 
 
 def _instant(local: datetime, zone: ZoneInfo) -> datetime:

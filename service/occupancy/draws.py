@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,8 +15,8 @@ from sqlmodel import Session, col, select
 from service.access import SYSTEM, Actor
 from service.facilities import Facility, PresencePolicy, wards_of_facility, watermark
 from service.kit.errors import Conflict, InvalidInput
-from service.ledger import append
-from service.occupancy.draw import SEED_BYTES, DrawnCall, DrawTerms, commitment_of, draw
+from service.ledger import append, details_of
+from service.occupancy.draw import SEED_BYTES, DrawnCall, DrawTerms, LateWard, commitment_of, draw
 from service.occupancy.errors import DrawSealed
 from service.occupancy.roll_call_tables import RollCall, RollCallDraw
 from service.occupancy.windows import local_day, local_instant
@@ -28,18 +28,22 @@ RENEWED_FOR = timedelta(days=28)
 _PLANS_HELD = 256
 
 
+_Nights = tuple[str, date, date, tuple[LateWard, ...]]
+"""A draw's id, the first and the last night, and the wards that had joined it."""
+
+
 class _HeldNights:
     """The nights opened so far by this process: a seed is opened once a night, not at every tick. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: OrderedDict[tuple[str, date, date], tuple[DrawnCall, ...]] = OrderedDict()
+        self._held: OrderedDict[_Nights, tuple[DrawnCall, ...]] = OrderedDict()
 
-    def get(self, key: tuple[str, date, date]) -> tuple[DrawnCall, ...] | None:
+    def get(self, key: _Nights) -> tuple[DrawnCall, ...] | None:
         with self._lock:
             return self._held.get(key)
 
-    def put(self, key: tuple[str, date, date], calls: tuple[DrawnCall, ...]) -> None:
+    def put(self, key: _Nights, calls: tuple[DrawnCall, ...]) -> None:
         with self._lock:
             self._held[key] = calls
             while len(self._held) > _PLANS_HELD:
@@ -104,7 +108,12 @@ def commit_draw(
         row,
         actor.label,
         "roll_call_draw.committed",
-        {"commitment": row.commitment, "first_day": first.isoformat(), "last_day": last.isoformat()},
+        {
+            "commitment": row.commitment,
+            "first_day": first.isoformat(),
+            "last_day": last.isoformat(),
+            "wards": row.wards,
+        },
     )
     return row
 
@@ -113,6 +122,42 @@ def draws_of(session: Session, facility_id: str) -> Sequence[RollCallDraw]:
     """The facility's draws, the latest first."""
     query = select(RollCallDraw).where(RollCallDraw.facility_id == facility_id)
     return session.exec(query.order_by(col(RollCallDraw.first_day).desc())).all()
+
+
+def late_wards_of(row: RollCallDraw) -> tuple[LateWard, ...]:
+    """The wards that joined the draw after its commitment, in order of joining."""
+    return tuple(LateWard.of_json(item) for item in row.late_wards or ())
+
+
+def wards_to_join(
+    session: Session, facility_id: str, draws: Sequence[RollCallDraw], at: datetime
+) -> list[tuple[RollCallDraw, list[str]]]:
+    """Of the draws that are not over at `at`, those that do not know some of the facility's wards, with their codes."""
+    running = [row for row in draws if row.revealed_at is None and row.ends_at > at]
+    codes = [ward.code for ward in wards_of_facility(session, facility_id)] if running else []
+    found = []
+    for row in running:
+        known = {*row.wards, *(item.ward for item in late_wards_of(row))}
+        if fresh := [code for code in codes if code not in known]:
+            found.append((row, fresh))
+    return found
+
+
+def join_late_wards(context: Context, session: Session, facility_id: str, at: datetime) -> int:
+    """Takes wards that opened since into the draws that are not over, at event time `at`; returns how many joined.
+
+    Each is drawn for from the seed that is committed to, so its times are as unknown to whoever opened it as any
+    other's. That it joined, and when, is in the ledger before the first of its calls.
+    """
+    joined = 0
+    for row, codes in wards_to_join(session, facility_id, draws_of(session, facility_id), at):
+        fresh = [LateWard(code, at) for code in codes]
+        row.late_wards = [*(row.late_wards or ()), *(item.to_json() for item in fresh)]
+        session.add(row)
+        for item in fresh:
+            _note(session, context, row, SYSTEM.label, "roll_call_draw.ward_joined", item.to_json())
+        joined += len(fresh)
+    return joined
 
 
 def calls_due(
@@ -125,7 +170,7 @@ def calls_due(
     last = min(row.last_day, local_day(upto, zone))
     if last < first:
         return ()
-    key = (row.id, first, last)
+    key = (row.id, first, last, late_wards_of(row))
     calls = _nights.get(key)
     if calls is None:
         details = {"nights": [first.isoformat(), last.isoformat()], "purpose": "roll calls that are due"}
@@ -163,17 +208,21 @@ def plan_of(context: Context, row: RollCallDraw, facility_code: str, actor: Acto
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What making the draw again showed. `missing`: drawn and not held; `unexpected`: held and not drawn."""
+    """What making the draw again showed. `missing`: drawn and not held; `unexpected`: held and not drawn.
+
+    `wards_hold`: the wards, and when late ones joined, are those of the ledger; True where there is no ledger to ask.
+    """
 
     commitment_holds: bool
     drawn: tuple[DrawnCall, ...]
     missing: tuple[DrawnCall, ...]
     unexpected: tuple[tuple[str, datetime], ...]
+    wards_hold: bool = True
 
     @property
     def holds(self) -> bool:
         """Whether seed, commitment and calls agree."""
-        return self.commitment_holds and not self.missing and not self.unexpected
+        return self.commitment_holds and self.wards_hold and not self.missing and not self.unexpected
 
 
 def verify_draw(
@@ -186,9 +235,10 @@ def verify_draw(
     commitment: str,
     seed: bytes,
     held: Sequence[tuple[str, datetime]],
+    late: Sequence[LateWard] = (),
 ) -> Verification:
     """Makes the draw again and compares it with the calls that were `held`: (ward code, instant). Pure."""
-    drawn = draw(seed, facility, wards, first, last, zone, terms)
+    drawn = draw(seed, facility, wards, first, last, zone, terms, late)
     wanted, had = {(call.ward, call.at): call for call in drawn}, set(held)
     return Verification(
         commitment_of(seed) == commitment,
@@ -206,10 +256,11 @@ def held_calls(session: Session, row: RollCallDraw) -> list[tuple[str, datetime]
 
 
 def verify_recorded(session: Session, row: RollCallDraw, facility_code: str) -> Verification:
-    """As `verify_draw`, from what is recorded. Raises `DrawSealed` before the draw is revealed."""
+    """As `verify_draw`, from what is recorded, and beside it the ledger: a ward that is said to have joined later than
+    it did would be rid of calls. Raises `DrawSealed` before the draw is revealed."""
     if row.seed is None:
         raise DrawSealed(f"it is revealed after {row.ends_at.isoformat()}", remedy="verify it then")
-    return verify_draw(
+    found = verify_draw(
         facility_code,
         [str(code) for code in row.wards],
         row.first_day,
@@ -219,7 +270,16 @@ def verify_recorded(session: Session, row: RollCallDraw, facility_code: str) -> 
         row.commitment,
         bytes.fromhex(row.seed),
         held_calls(session, row),
+        late_wards_of(row),
     )
+    return replace(found, wards_hold=_wards_hold(session, row))
+
+
+def _wards_hold(session: Session, row: RollCallDraw) -> bool:
+    joined = details_of(session, "roll_call_draw", row.id, "roll_call_draw.ward_joined")
+    committed = details_of(session, "roll_call_draw", row.id, "roll_call_draw.committed")
+    same = all(item.get("wards", row.wards) == row.wards for item in committed)
+    return same and tuple(LateWard.of_json(item) for item in joined) == late_wards_of(row)
 
 
 def _open(keys: KeyRing, row: RollCallDraw, facility_code: str) -> tuple[DrawnCall, ...]:
@@ -229,7 +289,8 @@ def _open(keys: KeyRing, row: RollCallDraw, facility_code: str) -> tuple[DrawnCa
 def _draw(seed: bytes, row: RollCallDraw, facility_code: str) -> tuple[DrawnCall, ...]:
     wards = [str(code) for code in row.wards]
     terms = DrawTerms.of_json(row.terms)
-    return draw(seed, facility_code, wards, row.first_day, row.last_day, ZoneInfo(row.timezone), terms)
+    zone = ZoneInfo(row.timezone)
+    return draw(seed, facility_code, wards, row.first_day, row.last_day, zone, terms, late_wards_of(row))
 
 
 def _seal_context(row: RollCallDraw) -> str:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from service.facilities import CheckKind, Facility, PolicyBook, policy_book
 from service.kit.intervals import Interval
-from service.occupancy.gather import Place
+from service.occupancy.place import Place
 from service.occupancy.roll_call_tables import RollCall
 from service.occupancy.windows import Window, windows_between
 

@@ -16,8 +16,8 @@ from service.kit.clock import Clock
 from service.kit.errors import Conflict
 from service.kit.intervals import Interval
 from service.ledger import append
-from service.occupancy.gather import place_of
 from service.occupancy.hand_tables import ExcuseTap
+from service.occupancy.place import place_of
 from service.occupancy.roll_call_tables import RollCall
 from service.occupancy.windows import windows_between
 

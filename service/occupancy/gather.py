@@ -6,46 +6,24 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from service.admissions import FOREVER, Admission, AdmissionRecord, active_admissions, admission_records
 from service.enrolment import exempt_patients, expired_references, reference_since
-from service.facilities import Bed, Facility, PresencePolicy, policy_book, policy_of, wards_of_facility
+from service.facilities import Bed, PresencePolicy, wards_of_facility
 from service.kit.intervals import Interval
 from service.occupancy.asking import OpenRequest
 from service.occupancy.looks import Look, LookResult
 from service.occupancy.outcome import AskCause, CheckFacts
+from service.occupancy.place import Place
 from service.occupancy.repository import asked_ids, looks_on, requests_between
+from service.occupancy.seen import Seen
 from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.tables import DirectedCheck
-from service.occupancy.timeline import Observation, observe
-from service.occupancy.trusted import judged_readings, judged_sightings
+from service.occupancy.trusted import judged_sightings
 from service.occupancy.windows import Window, is_due
-from service.sightings import Reading, Sighting, last_recognitions, reading_pack
-from service.vision import BedState
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A facility with what judging needs of it."""
-
-    facility: Facility
-    policy: PresencePolicy
-    zone: ZoneInfo
-
-
-def place_of(facility: Facility, session: Session | None = None, at: datetime | None = None) -> Place:
-    """The facility with its local time and the policy in force at `at` (its level's, with its own above it).
-
-    Without a session and an instant only what the facility sets itself stands above the defaults. Raises `InvalidInput`
-    for a policy that is not valid.
-    """
-    if session is None or at is None:
-        return Place(facility, policy_of(facility.policy), ZoneInfo(facility.timezone))
-    return Place(facility, policy_book(session, facility).at(at), ZoneInfo(facility.timezone))
-
+from service.sightings import Sighting, reading_pack
 
 _FEW = 64
 """Up to so many admissions, only what concerns them is read; for more, the whole facility at once is quicker."""
@@ -79,7 +57,7 @@ def gather(
     due = [
         (stay, _due_windows(stay, windows, place.policy)) for stay in stays if only is None or stay.admission_id in only
     ]
-    seen = _Seen.load(session, place, windows, due, few=few)
+    seen = Seen.load(session, place, windows, due, few=few)
     requests = _Requests.load(session, place, span, only if few else None)
     late = _late_sightings(session, place, windows, due, requests.looks)
     if few:
@@ -210,108 +188,6 @@ def _admitted(stays: Sequence[Stay], window: Window) -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """The readings of the windows, by bed and by who was recognised; and of beds whose occupant may still be known
-    from before, the readings of the time before."""
-
-    policy: PresencePolicy
-    by_bed: dict[tuple[datetime, str], list[Reading]]
-    by_patient: dict[tuple[datetime, str], list[Sighting]]
-
-    @classmethod
-    def load(
-        cls,
-        session: Session,
-        place: Place,
-        windows: Sequence[Window],
-        due: Sequence[tuple[Stay, list[Window]]],
-        *,
-        few: bool,
-    ) -> _Seen:
-        seen = cls(place.policy, defaultdict(list), defaultdict(list))
-        if few:
-            seen.add_few(session, place, windows, due)
-            return seen
-        for window in windows:
-            for reading in judged_readings(session, place.facility.id, None, [window.span]):
-                seen.by_bed[window.due_at, reading.bed_id].append(reading)
-                if reading.recognised_patient_id is not None:
-                    seen.by_patient[window.due_at, reading.recognised_patient_id].append(_sighting(reading))
-        for window in windows:
-            beds = {
-                placement.bed_id
-                for stay, wanted in due
-                if window in wanted and (window.due_at, stay.patient_id) not in seen.by_patient
-                for placement in stay.placements_in(window.span)
-                if seen.has_unidentified(window, placement.bed_id)
-            }
-            if beds:
-                seen.add_before(session, place, window, beds)
-        return seen
-
-    def add_few(
-        self, session: Session, place: Place, windows: Sequence[Window], due: Sequence[tuple[Stay, list[Window]]]
-    ) -> None:
-        """Only these stays' beds and faces, read once over the whole time."""
-        facility_id, first = place.facility.id, windows[0].span.start
-        whole = Interval(first - place.policy.lookback, max(window.span.end for window in windows))
-        beds = {placement.bed_id for stay, wanted in due if wanted for placement in stay.placements_in(whole)}
-        found = judged_readings(session, facility_id, beds, [whole]) if beds else ()
-        patients = {stay.patient_id for stay, wanted in due if wanted}
-        # One question over the whole time, not one a window: a stay's readings are few, questions are not for nothing.
-        since_first = Interval(first, whole.end)
-        faces = judged_sightings(session, facility_id, patients, [since_first]) if patients else ()
-        for window in windows:
-            since = window.span.start - place.policy.lookback
-            for reading in found:
-                if since <= reading.captured_at <= window.span.end:
-                    self.by_bed[window.due_at, reading.bed_id].append(reading)
-            for face in faces:
-                if window.span.start <= face.at <= window.span.end:
-                    self.by_patient[window.due_at, face.patient_id].append(face)
-
-    def recognised(self) -> frozenset[str]:
-        """Everybody whose face was recognised, or whose the bed was thought to be."""
-        known = {r.recognised_patient_id for found in self.by_bed.values() for r in found}
-        known |= {r.expected_patient_id for found in self.by_bed.values() for r in found}
-        return frozenset(item for item in known if item is not None)
-
-    def has_unidentified(self, window: Window, bed_id: str) -> bool:
-        doubtful = (BedState.UNIDENTIFIED, BedState.OTHER_PERSON)
-        return any(reading.state in doubtful for reading in self.by_bed.get((window.due_at, bed_id), ()))
-
-    def add_before(self, session: Session, place: Place, window: Window, beds: Collection[str]) -> None:
-        """An identity begins with a face no longer ago than it may last: from the last one on, readings matter."""
-        lasting = Interval(window.span.start - place.policy.continuity, window.span.start)
-        faces = last_recognitions(session, place.facility.id, lasting)
-        known = {bed_id: faces[bed_id] for bed_id in beds if bed_id in faces}
-        if not known:
-            return
-        before = Interval(min(known.values()), window.span.start)
-        for reading in judged_readings(session, place.facility.id, known, [before]):
-            if reading.captured_at < window.span.start:
-                self.by_bed[window.due_at, reading.bed_id].append(reading)
-
-    def observations(self, stay: Stay, window: Window) -> tuple[Observation, ...]:
-        """Of each bed, while the stay held it. Two beds' readings never share an instant but at a transfer."""
-        whole = Interval(window.span.start - self.policy.lookback, window.span.end)
-        found: list[Reading] = []
-        for placement in stay.placements_in(whole):
-            for reading in self.by_bed.get((window.due_at, placement.bed_id), ()):
-                if _held_at(placement, reading.captured_at, window):
-                    found.append(reading)
-        return observe(found, stay.patient_id, self.policy)
-
-    def sightings(self, stay: Stay, window: Window) -> tuple[Sighting, ...]:
-        return tuple(self.by_patient.get((window.due_at, stay.patient_id), ()))
-
-
-def _held_at(placement: Placement, instant: datetime, window: Window) -> bool:
-    # The clipped placement ends with the window; a frame at the window's last instant still belongs to it.
-    return placement.held.contains(instant) or instant == placement.held.end == window.span.end
-
-
-@dataclass(frozen=True, slots=True)
 class _Requests:
     """Requests to look by admission, in order of time: those that a check still refers to, or that were answered."""
 
@@ -365,13 +241,3 @@ def _late_sightings(
                 key = (missed[sighting.patient_id], window.due_at)
                 found[key] = (*found.get(key, ()), sighting)
     return found
-
-
-def _sighting(reading: Reading) -> Sighting:
-    return Sighting(
-        reading.reading_id,
-        reading.recognised_patient_id or "",
-        reading.bed_id,
-        reading.camera_id,
-        reading.captured_at,
-    )

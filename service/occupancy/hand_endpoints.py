@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Path, UploadFile
 
-from service.access import Actor, Forbidden, Permission, allow
+from service.access import Actor, Forbidden, Permission, allow, assign_ward, ward_staff_of
 from service.admissions import admission_records
-from service.facilities import facility_by_id, facility_for, level_policies, record_level_policy, watermark
+from service.facilities import (
+    facility_by_id,
+    facility_for,
+    level_policies,
+    record_level_policy,
+    ward,
+    wards_of_facility,
+    watermark,
+)
+from service.kit.errors import NotFound
 from service.occupancy.between import excuse_taps
 from service.occupancy.excuse import TapKind, tap
 from service.occupancy.hand_schemas import (
@@ -22,6 +31,8 @@ from service.occupancy.hand_schemas import (
     TapCountOut,
     TapIn,
     TapOut,
+    WardStaffIn,
+    WardStaffOut,
 )
 from service.occupancy.handheld import IdentifiedBy, matcher_of, new_challenge, record_handheld
 from service.occupancy.repository import directed_readable_by
@@ -104,6 +115,44 @@ def post_reverification(
     answer_again(session, actor, row, body.result, body.method, at=at, now=context.clock.now())
     records = admission_records(session, place.id, [row.admission_id])
     return SecondLookOut.of(row, records[0].admission_no)
+
+
+@router.get("/ward-staff", summary="Ward staff, with the ward on record")
+def list_ward_staff(
+    actor: Annotated[Actor, allow(Permission.FACILITY_WRITE)], session: ReadSession, facility: FacilityCode
+) -> list[WardStaffOut]:
+    """The facility's own ward staff. Second looks are another ward's: this says whose."""
+    place = facility_for(session, actor, Permission.FACILITY_WRITE, facility)
+    wards = {item.id: item.code for item in wards_of_facility(session, place.id)}
+    return [
+        WardStaffOut(username=user.username, active=user.is_active, ward=wards.get(ward_id or ""))
+        for user, ward_id in ward_staff_of(session, place.id)
+    ]
+
+
+@router.put("/ward-staff/{username}", summary="Put on record on which ward somebody works")
+def put_ward_staff(
+    username: Annotated[str, Path(max_length=64)],
+    body: WardStaffIn,
+    actor: Annotated[Actor, allow(Permission.FACILITY_WRITE)],
+    session: WriteSession,
+    context: ContextDep,
+    facility: FacilityCode,
+) -> WardStaffOut:
+    """A ward of the facility, or null for none. Each change is in the ledger with what stood before."""
+    place = facility_for(session, actor, Permission.FACILITY_WRITE, facility)
+    home = ward(session, place.id, body.ward) if body.ward is not None else None
+    user = next((item for item, _ in ward_staff_of(session, place.id) if item.username == username.lower()), None)
+    if user is None:  # who works elsewhere is not told of here
+        raise NotFound(
+            "nobody of that name is ward staff here",
+            field="username",
+            remedy="GET /api/v1/ward-staff lists them; wardwatch users grant gives the role",
+            message_zh="本机构没有此病区人员",
+            remedy_zh="请查看病区人员列表，或先授予角色",
+        )
+    assign_ward(session, user, place.id, home.id if home else None, actor=actor.label, now=context.clock.now())
+    return WardStaffOut(username=user.username, active=user.is_active, ward=home.code if home else None)
 
 
 @router.get("/confirmations", summary="Finds by person, beside their peers")

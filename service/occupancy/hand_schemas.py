@@ -50,6 +50,22 @@ class SecondLookOut(BaseModel):
         return cls.model_validate({**values, "admission_no": admission_no})
 
 
+class WardStaffIn(BaseModel):
+    """On which ward somebody of the ward staff works."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"ward": "n1"}]})
+
+    ward: str | None = Field(max_length=64, description="A ward's code; null takes it off the record.")
+
+
+class WardStaffOut(BaseModel):
+    """Somebody of a facility's ward staff."""
+
+    username: str
+    active: bool
+    ward: str | None = Field(description="Code of the ward on record; null where none is.")
+
+
 class ConfirmationsOut(BaseModel):
     """How often one person found patients, beside the others."""
 
@@ -59,6 +75,7 @@ class ConfirmationsOut(BaseModel):
     patients: int
     longest_streak: int
     asked_again: int
+    verified_again: int = Field(description="Of those asked for, how many another ward or an inspector answered.")
     contradicted: int
     peers_median: float | None
     times_peers: float | None = Field(description="finds / peers_median; null when there is nobody else.")

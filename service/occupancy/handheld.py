@@ -24,10 +24,10 @@ from service.facilities import facility_by_id, watermark
 from service.ledger import append
 from service.occupancy.directed import Answer, add_look
 from service.occupancy.errors import HandheldRefused
-from service.occupancy.gather import place_of
 from service.occupancy.hand_tables import HandheldChallenge, HandheldPicture
 from service.occupancy.labels import LabelSeen, beds_in_question, label_seen
 from service.occupancy.looks import LookMethod, LookResult
+from service.occupancy.place import place_of
 from service.occupancy.tables import DirectedCheck, DirectedLook
 from service.platform.context import Context
 from service.vision import ImageLimits, assess_portrait, decode

@@ -77,6 +77,10 @@ class WardPausesOut(BaseModel):
     peers_median: float | None = Field(description="Median of `by_bed` over the other wards.")
     times_peers: float | None
     nights_over: int = Field(description="Nights, counted bed by bed, hidden for longer than the policy excuses.")
+    days_over: int = Field(description="Days between two nights, counted the same way.")
+    blind_minutes: int = Field(
+        description="Minutes of beds hidden beyond what is excused: blind by the ward's own doing, never an absence."
+    )
 
 
 class PausesOut(BaseModel):

@@ -22,7 +22,8 @@ from service.occupancy.bed_checks import JudgedBed, judge_beds, record_beds
 from service.occupancy.due import Book, book_of, due_between
 from service.occupancy.errors import PresenceBusy
 from service.occupancy.escalation import escalate
-from service.occupancy.gather import Place, gather
+from service.occupancy.gather import gather
+from service.occupancy.place import Place
 from service.occupancy.record import Changes, record
 from service.occupancy.repository import admissions_touched, looks_on, progress_of, requests_expiring
 from service.occupancy.retention import close_discharged

@@ -15,7 +15,7 @@ from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.occupancy.asking import JudgedCheck
 from service.occupancy.counts import Cell, apply, cell_of
-from service.occupancy.gather import Place
+from service.occupancy.place import Place
 from service.occupancy.repository import checks_due, requests_between
 from service.occupancy.retention import SETTLED, SHOWN, answered_later, close_answered, release_settled
 from service.occupancy.tables import DirectedCheck, PresenceCheck

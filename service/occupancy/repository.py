@@ -161,9 +161,21 @@ def looks_of(session: Session, facility_id: str, admission_ids: Collection[str])
     return looks_on(session, requests)
 
 
-def directed_checks(session: Session, facility_id: str, *, admission_id: str | None = None) -> Sequence[DirectedCheck]:
-    """The facility's requests to look, the latest first."""
+def directed_checks(
+    session: Session,
+    facility_id: str,
+    *,
+    admission_id: str | None = None,
+    running_at: datetime | None = None,
+    escalated: bool = False,
+) -> Sequence[DirectedCheck]:
+    """The facility's requests to look, the latest first; those only whose time runs at an instant, or that went to an
+    inspector, if asked for: of a large house a week of them is long."""
     query = select(DirectedCheck).where(DirectedCheck.facility_id == facility_id)
+    if running_at is not None:
+        query = query.where(col(DirectedCheck.deadline_at) > running_at)
+    if escalated:
+        query = query.where(col(DirectedCheck.escalated_at).is_not(None))
     if admission_id is not None:
         query = query.where(DirectedCheck.admission_id == admission_id)
     return session.exec(query.order_by(col(DirectedCheck.due_at).desc(), col(DirectedCheck.id)).limit(2000)).all()

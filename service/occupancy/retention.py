@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, update
+from sqlalchemy import Text, cast, func, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -14,6 +15,9 @@ from service.occupancy.outcome import PresenceState
 from service.occupancy.repository import chunks
 from service.occupancy.tables import DirectedCheck, PresenceCheck
 from service.sightings import Snapshot, ZoneReading
+
+_UNREAD = cast(col(PresenceCheck.reading_ids), Text)
+"""The list as it is stored: only those that are wanted are decoded."""
 
 SETTLED = frozenset(
     {
@@ -81,14 +85,14 @@ def close_answered(session: Session, facility_id: str, admission_ids: Collection
     closed: set[str] = set()
     asked_at: list[datetime] = []
     for chosen in chunks(last):
-        asked = select(PresenceCheck.admission_id, PresenceCheck.due_at, PresenceCheck.reading_ids).where(
+        asked = select(PresenceCheck.admission_id, PresenceCheck.due_at, _UNREAD).where(
             col(PresenceCheck.admission_id).in_(chosen),
             col(PresenceCheck.outcome).in_([state.value for state in ANSWERED_LATER]),
             col(PresenceCheck.due_at) > max(last.values()) - _LONGEST_OPEN,
         )
         for admission_id, due_at, reading_ids in session.exec(asked):
-            if due_at < last[admission_id] and reading_ids:
-                closed.update(reading_ids)
+            if due_at < last[admission_id] and (found := json.loads(reading_ids)):
+                closed.update(found)
                 asked_at.append(due_at)
     if not closed:
         return 0
@@ -124,9 +128,7 @@ def close_discharged(session: Session, facility_id: str, upto: datetime) -> int:
 
 def _still_asked(session: Session, facility_id: str, since: datetime, until: datetime) -> set[str]:
     """The readings behind questions due in that time that are open still."""
-    query = select(
-        PresenceCheck.admission_id, PresenceCheck.due_at, PresenceCheck.outcome, PresenceCheck.reading_ids
-    ).where(
+    query = select(PresenceCheck.admission_id, PresenceCheck.due_at, PresenceCheck.outcome, _UNREAD).where(
         PresenceCheck.facility_id == facility_id,
         col(PresenceCheck.due_at) >= since,
         col(PresenceCheck.due_at) <= until,
@@ -134,7 +136,7 @@ def _still_asked(session: Session, facility_id: str, since: datetime, until: dat
     )
     rows = session.exec(query).all()
     closed = answered_later(session, [(who, due_at, PresenceState(state)) for who, due_at, state, _ in rows])
-    return {reading_id for who, due_at, _, ids in rows if (who, due_at) not in closed for reading_id in ids}
+    return {item for who, due_at, _, ids in rows if (who, due_at) not in closed for item in json.loads(ids)}
 
 
 def _last_shown(session: Session, admission_ids: Collection[str]) -> dict[str, datetime]:

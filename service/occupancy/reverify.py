@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from service.access import Actor, Permission, Role
+from service.access import Actor, Permission, Role, home_ward
 from service.access.tables import UserAccount
 from service.facilities import PresencePolicy, bed_by_id
 from service.kit.errors import Conflict, NotFound
@@ -26,9 +26,12 @@ from service.occupancy.tables import DirectedCheck, DirectedLook
 
 ANSWERED_WITHIN = timedelta(hours=6)
 OWN_WARD_FOR = timedelta(days=7)
-"""Whoever looked on a ward in the last week belongs to it, as far as a second look goes."""
+"""Whoever has no ward on record and looked on a ward in the last week belongs to it, as far as a second look goes."""
 
 Result = Literal["confirmed", "contradicted"]
+Voice = Literal["inspector", "another_ward", "not_seen_there"]
+"""As whom somebody looks again: an inspector, somebody with another ward on record, or somebody without a ward on
+record who has not looked on that ward of late."""
 
 
 def is_sampled(look_id: str, share: float) -> bool:
@@ -80,18 +83,16 @@ def answer_again(
     at: datetime,
     now: datetime,
 ) -> Reverification:
-    """Records the second look. Raises `LookRefused` for the person who looked first or works on that ward, `Conflict`
-    when it is answered already or too late."""
+    """Records the second look. Raises `LookRefused` for the person who looked first and for whoever is of the ward
+    (`_voice`), `Conflict` when it is answered already or too late."""
     actor.require(Permission.DIRECTED_ANSWER, row.facility_id)
     first = session.get_one(DirectedLook, row.look_id)
     if row.result is not None or at > row.deadline_at:
         raise Conflict(
             "this second look was given, or its time is over", field="id", remedy="see the list of open ones"
         )
-    here = {grant.role.value for grant in actor.grants if grant.facility_id in (None, row.facility_id)}
-    # Whoever works on the hospital's wards does not become an inspector by a second grant.
-    inspects = INSPECTOR in here and Role.WARD_STAFF.value not in here
-    if actor.kind != "user" or actor.id == first.person_id or (not inspects and _works_there(session, actor, row, at)):
+    voice = _voice(session, actor, row, first, at)
+    if voice is None:
         raise LookRefused(
             "a second look is another ward's",
             remedy="ask a colleague of another ward, or an inspector",
@@ -109,7 +110,7 @@ def answer_again(
         object_kind="reverification",
         object_id=row.id,
         facility_id=row.facility_id,
-        details={"result": result, "reason": row.reason, "look": row.look_id},
+        details={"result": result, "reason": row.reason, "look": row.look_id, "voice": voice},
     )
     return row
 
@@ -138,7 +139,9 @@ class Confirmations:
     """How often one person found patients, beside the others of the facility.
 
     `times_peers`: finds over the median of everybody who found any; None when there is nobody else. `longest_streak`:
-    finds of one patient in a row by this person.
+    finds of one patient in a row by this person. `asked_again`: finds of which a second look was asked for;
+    `verified_again`: those of them that somebody of another ward, or an inspector, did look at again, whatever they
+    found.
     """
 
     person_id: str
@@ -148,6 +151,7 @@ class Confirmations:
     patients: int
     longest_streak: int
     asked_again: int
+    verified_again: int
     contradicted: int
     peers_median: float | None
     times_peers: float | None
@@ -182,11 +186,13 @@ def confirmations(session: Session, facility_id: str, interval: Interval) -> tup
         last[admission_id] = (look.person_id, length)
         longest[look.person_id] = max(longest[look.person_id], length)
     again: Counter[str] = Counter()
+    verified: Counter[str] = Counter()
     against: Counter[str] = Counter()
     by_look = {look.id: look.person_id for look, _, _ in rows}
     for row in session.exec(select(Reverification).where(Reverification.facility_id == facility_id)):
         if row.look_id in by_look:
             again[by_look[row.look_id]] += 1
+            verified[by_look[row.look_id]] += row.result is not None
             against[by_look[row.look_id]] += row.result == "contradicted"
     found = []
     for person_id, number in finds.most_common():
@@ -201,6 +207,7 @@ def confirmations(session: Session, facility_id: str, interval: Interval) -> tup
                 len(patients[person_id]),
                 longest[person_id],
                 again[person_id],
+                verified[person_id],
                 against[person_id],
                 usual,
                 number / usual if usual else None,
@@ -236,7 +243,25 @@ def _streak(session: Session, admission_id: str, look: DirectedLook) -> int:
     return length
 
 
-def _works_there(session: Session, actor: Actor, row: Reverification, at: datetime) -> bool:
+def _voice(session: Session, actor: Actor, row: Reverification, first: DirectedLook, at: datetime) -> Voice | None:
+    """As whom the actor may look again: None for the person who looked first, and for their ward and the patient's.
+
+    The ward on record decides; only where none is on record, it goes by where the person has looked of late.
+    """
+    if actor.kind != "user" or actor.id == first.person_id:
+        return None
+    here = {grant.role.value for grant in actor.grants if grant.facility_id in (None, row.facility_id)}
+    # Whoever works on the hospital's wards does not become an inspector by a second grant.
+    if INSPECTOR in here and Role.WARD_STAFF.value not in here:
+        return "inspector"
+    home = home_ward(session, actor.id, row.facility_id)
+    if home is not None:
+        return None if home in (row.ward_id, home_ward(session, first.person_id, row.facility_id)) else "another_ward"
+    return None if _looked_there(session, actor, row, at) else "not_seen_there"
+
+
+def _looked_there(session: Session, actor: Actor, row: Reverification, at: datetime) -> bool:
+    """Whether the actor looked for somebody on that ward in the last week."""
     if row.ward_id is None:
         return False
     query = (

@@ -26,7 +26,7 @@ from service.occupancy.bed_looks import look_at_bed
 from service.occupancy.between import bed_checks
 from service.occupancy.draw import DrawnCall
 from service.occupancy.draws import commit_draw, draws_of, plan_of, verify_recorded
-from service.occupancy.gather import place_of
+from service.occupancy.place import place_of
 from service.occupancy.region_calls import group_of, start_region
 from service.occupancy.roll_call_schemas import (
     BedCheckOut,

@@ -130,6 +130,13 @@ class DrawIn(BaseModel):
     days: int = Field(default=28, ge=1, le=92)
 
 
+class LateWardOut(BaseModel):
+    """A ward that opened after the commitment: its calls after `since` are drawn from the same seed."""
+
+    ward: str
+    since: datetime
+
+
 class DrawOut(BaseModel):
     """A draw: its commitment from the beginning, its seed only when it is over."""
 
@@ -138,7 +145,8 @@ class DrawOut(BaseModel):
     first_day: date
     last_day: date
     timezone: str
-    wards: list[str]
+    wards: list[str] = Field(description="Those that the facility had when it committed.")
+    late_wards: list[LateWardOut] = Field(description="Those that opened since, from when on they take part.")
     terms: dict[str, Any]
     commitment: str
     committed_at: datetime
@@ -149,8 +157,8 @@ class DrawOut(BaseModel):
     @classmethod
     def of(cls, row: RollCallDraw, facility_code: str) -> DrawOut:
         """The row as the wire has it: never the sealed seed."""
-        values = {name: getattr(row, name) for name in cls.model_fields if name != "facility"}
-        return cls.model_validate({**values, "facility": facility_code})
+        values = {name: getattr(row, name) for name in cls.model_fields if name not in ("facility", "late_wards")}
+        return cls.model_validate({**values, "facility": facility_code, "late_wards": row.late_wards or []})
 
 
 class DrawnCallOut(BaseModel):

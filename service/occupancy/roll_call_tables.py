@@ -17,7 +17,8 @@ class RollCallDraw(SQLModel, table=True):
 
     `commitment` is the SHA-256 of the seed, published before the first day; `sealed_seed` opens only with the
     installation's keys; `seed` (hexadecimal) is there for everybody once the days are over. `wards` are the ward codes
-    that were drawn for: a ward made later is drawn for in the next draw.
+    that were drawn for at the time of committing; `late_wards` joined since, each {ward, since}: of these the calls
+    after `since` are held, from the same seed.
     """
 
     __tablename__ = "roll_call_draw"
@@ -31,6 +32,7 @@ class RollCallDraw(SQLModel, table=True):
     ends_at: datetime = Field(sa_type=UtcDateTime)
     timezone: str = Field(max_length=64)
     wards: list[Any] = Field(sa_type=JSON)
+    late_wards: list[Any] | None = Field(default_factory=list, sa_type=JSON, nullable=True)
     terms: dict[str, Any] = Field(sa_type=JSON)
     commitment: str = Field(max_length=64)
     sealed_seed: bytes = Field(sa_type=LargeBinary)

@@ -15,7 +15,15 @@ from service.facilities import Bed, Facility, Ward, beds_of_facility, facility_b
 from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.ledger import append
-from service.occupancy.draws import RENEWED_FOR, calls_due, commit_draw, draws_of, reveal_due
+from service.occupancy.draws import (
+    RENEWED_FOR,
+    calls_due,
+    commit_draw,
+    draws_of,
+    join_late_wards,
+    reveal_due,
+    wards_to_join,
+)
 from service.occupancy.due import Book, book_of
 from service.occupancy.repository import progress_of
 from service.occupancy.roll_call_tables import RollCall, RollCallDraw, RollCallEntry
@@ -23,7 +31,7 @@ from service.occupancy.roll_progress import duplicates_in, progress_of_call
 from service.occupancy.windows import local_day, windows_between
 from service.platform.context import Context
 from service.platform.jobs import enqueue
-from service.sightings import first_captured_at
+from service.sightings import ask_for_answers, first_captured_at
 
 ROUTINE, RANDOM, SURPRISE = "routine", "random", "surprise"
 _RENEW_BEFORE = timedelta(days=2)
@@ -110,9 +118,14 @@ def open_calls(context: Context, facility_id: str, upto: datetime) -> int:
         routine = _routine_due(session, book, upto)
         draws = draws_of(session, facility_id)
         busy = any(item.revealed_at is None for item in draws) or _needs_renewal(draws, book, upto)
+        opened_since = wards_to_join(session, facility_id, draws, upto)
     if not routine and not busy:
         return 0
+    if opened_since:
+        with context.database.transaction() as session:
+            join_late_wards(context, session, facility_id, upto)
     with context.database.reading() as session:
+        draws = draws_of(session, facility_id)
         since = _drawn_since(session, facility_id, upto)
     drawn = {
         item.id: calls_due(context, book.facility.code, item, since, upto)
@@ -155,6 +168,15 @@ def close_calls(context: Context, facility_id: str, upto: datetime) -> int:
             row.closed_at = row.closes_at
             session.add(row)
             duplicates_in(session, row)
+            if row.kind != ROUTINE:  # it commanded a change in the picture
+                ask_for_answers(
+                    session,
+                    facility_id=facility_id,
+                    ward_id=row.ward_id,
+                    roll_call_id=row.id,
+                    call=Interval(row.opens_at, row.closes_at),
+                    now=context.clock.now(),
+                )
     return len(rows)
 
 

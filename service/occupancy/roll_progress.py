@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import update
+from sqlalchemy.orm import InstrumentedAttribute, defer
 from sqlmodel import Session, col, select
 
 from service.facilities import CheckKind
@@ -231,7 +232,13 @@ def _checks(session: Session, call: RollCall) -> dict[str, PresenceCheck]:
         query = query.where(PresenceCheck.bed_id == call.bed_id)
     elif call.ward_id is not None:
         query = query.where(PresenceCheck.ward_id == call.ward_id)
-    return {check.admission_id: check for check in session.exec(query)}
+    # Not the lists of readings and reasons: a thousand of them are not worth decoding to be counted.
+    plain = query.options(defer(_attribute("reading_ids")), defer(_attribute("details")))
+    return {check.admission_id: check for check in session.exec(plain)}
+
+
+def _attribute(name: str) -> InstrumentedAttribute[Any]:
+    return cast("InstrumentedAttribute[Any]", getattr(PresenceCheck, name))
 
 
 def _looks(session: Session, checks: Sequence[PresenceCheck]) -> Mapping[str, tuple[Look, ...]]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from service.admissions import (
+    FOREVER,
     AdmissionRecord,
     ChargeRecord,
     CorrectionRecord,
@@ -40,11 +41,11 @@ from service.screening.facts import (
 from service.screening.repository import (
     cancelled_among,
     checks_in_other_beds,
+    faces_in_own_bed,
     holding,
     looked_for,
     same_people_elsewhere,
     template_changes,
-    verified_at,
 )
 
 _ACCUSING = (PresenceState.ABSENT_CONFIRMED, PresenceState.IMPOSTOR_SUSPECTED)
@@ -231,20 +232,30 @@ def _others(
     facility_id: str,
 ) -> dict[str, tuple[Stay, ...]]:
     found: dict[str, tuple[Stay, ...]] = {}
-    away = {item.admission_id for items in elsewhere.values() for item in items}
-    seen = verified_at(session, away)
     for record in records:
         here = [item for item in by_patient.get(record.patient_id, ()) if item.admission_id != record.admission_id]
-        stays = [_other(item, facility_id, ()) for item in here]
-        stays += [
-            _other(item, "elsewhere", seen.get(item.admission_id, ())) for item in elsewhere.get(record.patient_id, ())
-        ]
+        stays = [_other(item, facility_id) for item in here]
+        stays += [_elsewhere(session, record, item) for item in elsewhere.get(record.patient_id, ())]
         if stays:
             found[record.admission_id] = tuple(sorted(stays, key=lambda stay: (stay.held, stay.admission_id)))
     return found
 
 
-def _other(record: AdmissionRecord, facility_id: str, seen: tuple[datetime, ...]) -> Stay:
+_ABOUT = timedelta(hours=2)
+"""So long before and after the common time of two stays faces are compared."""
+
+
+def _elsewhere(session: Session, record: AdmissionRecord, other: AdmissionRecord) -> Stay:
+    """Another house's stay, with when faces were verified here and there about the time that both share."""
+    stay, common = _other(other, "elsewhere"), record.stay.overlap(other.stay)
+    if common is None:
+        return stay
+    about = Interval(common.start - _ABOUT, min(common.end, FOREVER - _ABOUT) + _ABOUT)
+    seen = faces_in_own_bed(session, other, about)
+    return replace(stay, seen=seen, seen_here=faces_in_own_bed(session, record, about) if seen else ())
+
+
+def _other(record: AdmissionRecord, facility_id: str) -> Stay:
     return Stay(
         admission_id=record.admission_id,
         admission_no=record.admission_no,
@@ -253,7 +264,6 @@ def _other(record: AdmissionRecord, facility_id: str, seen: tuple[datetime, ...]
         diagnosis_code=record.diagnosis_code,
         disposition=record.discharge_disposition,
         course=record.course,
-        seen=seen,
     )
 
 

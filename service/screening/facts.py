@@ -67,7 +67,8 @@ class Correction:
 class Stay:
     """Another stay of the same person: `same_facility` or one elsewhere that two identifiers agree on.
 
-    `seen`: the instants at which the person was verified there.
+    `seen`, `seen_here`: of a stay elsewhere that shares some time with this one, when the person's face was verified
+    in the own bed there, and here, about that time: every reading, not only those of checks.
     """
 
     admission_id: str
@@ -78,6 +79,7 @@ class Stay:
     disposition: str | None = None
     course: str | None = None
     seen: tuple[datetime, ...] = ()
+    seen_here: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,6 +264,8 @@ def _camera_events(session: Session, house: House, period: Period) -> dict[str, 
             found[change.camera_id].append(
                 CameraEvent("no_response", change.since, change.until, change.snapshot_ids, at_check=True)
             )
+        if change.outcome in ("unanswered", "denied"):  # it heard of the change, or can do it, and did not
+            found[change.camera_id].append(CameraEvent("not_answered", change.since, change.until, (), at_check=True))
     for audit in doubtful_audits(edge_audits(session, facility_id, period.span)):
         cause = "edge_crop_differs" if audit.contradicts else "edge_crop_withheld"
         until = audit.captured_at + timedelta(seconds=house.cameras[audit.camera_id].cadence_seconds)

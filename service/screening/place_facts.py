@@ -149,8 +149,8 @@ class PersonFacts:
 @dataclass(frozen=True, slots=True)
 class CameraEvent:
     """Something wrong with a camera's picture, clock or signature. `cause`: frozen | looped | covered | black | moved |
-    swapped_camera | no_response | clock | signature. `at_check`: it reaches into a check's window. `pause`: a logged
-    privacy pause explains it. `noise_identical`: for frozen, the noise was the same too."""
+    swapped_camera | no_response | not_answered | clock | signature. `at_check`: it reaches into a check's window.
+    `pause`: a logged privacy pause explains it. `noise_identical`: for frozen, the noise was the same too."""
 
     cause: str
     since: datetime

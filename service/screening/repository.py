@@ -17,10 +17,11 @@ from service.admissions import Admission, AdmissionRecord, BedAssignment, Patien
 from service.enrolment import FaceTemplate
 from service.kit.errors import NotFound
 from service.kit.intervals import Interval
-from service.occupancy import DirectedCheck, DirectedLook, PresenceCheck
+from service.occupancy import DirectedCheck, DirectedLook, PresenceCheck, judged_readings
 from service.screening.facts import TemplateChange
 from service.screening.tables import Finding
-from service.sightings import Snapshot, ZoneReading
+from service.sightings import LOWER_TRUST, Snapshot, ZoneReading
+from service.vision import BedState
 
 
 def chunks(ids: Collection[str], size: int = 500) -> Iterator[list[str]]:
@@ -111,7 +112,7 @@ def late_readings(session: Session, facility_id: str, bed_id: str, span: Interva
             col(ZoneReading.bed_id) == bed_id,
             col(ZoneReading.captured_at) >= span.start,
             col(ZoneReading.captured_at) <= span.end,
-            col(Snapshot.trust) == "late",
+            col(Snapshot.trust).in_(LOWER_TRUST),
         )
     )
     return frozenset(session.exec(query))
@@ -172,6 +173,25 @@ def verified_at(session: Session, admission_ids: Collection[str]) -> dict[str, t
         for admission_id, due_at in session.exec(query):
             found[admission_id].append(due_at)
     return {admission_id: tuple(sorted(times)) for admission_id, times in found.items()}
+
+
+def faces_in_own_bed(session: Session, record: AdmissionRecord, about: Interval) -> tuple[datetime, ...]:
+    """When the stay's patient was verified by face in the bed that the stay held, at checks or between them.
+
+    Compared 1:1: a face that was only recognised somewhere suggests and does not count; nor does a picture that came
+    late, one that was taken over from an earlier one, or one of a privacy pause.
+    """
+    facility_id = session.exec(select(Admission.facility_id).where(Admission.id == record.admission_id)).one()
+    found: set[datetime] = set()
+    for bed_id, held in record.assignments:
+        span = held.overlap(about)
+        if span is None:
+            continue
+        for reading in judged_readings(session, facility_id, [bed_id], [span]):
+            own = reading.state is BedState.PATIENT and reading.recognised_patient_id == record.patient_id
+            if own and not reading.late and not reading.carried:
+                found.add(reading.captured_at)
+    return tuple(sorted(found))
 
 
 def same_people_elsewhere(

@@ -160,8 +160,8 @@ STORIES: dict[tuple[str, str], Story] = {
         Text("Camera {subject}: its picture cannot be true ({causes})", "摄像头 {subject}：画面不可能为真（{causes}）"),
         (
             Text(
-                "{events} event(s) ({causes}), at {times}, of up to {event_minutes} minutes: frozen with identical noise, looped, swapped, without the commanded change, or wrongly signed. A quiet night does none of these. The bed's checks in that time count as unobserved.",
-                "{times} 发生 {events} 次异常（{causes}），最长 {event_minutes} 分钟：噪声完全一致的冻结、循环画面、设备被替换、未响应指令变化或签名错误。安静的夜晚不会如此。期间检查按无法观测处理。",
+                "{events} event(s) ({causes}), at {times}, of up to {event_minutes} minutes: frozen with identical noise, looped, swapped, without the commanded change, or wrongly signed. A quiet night does none of these. Views that lie count as unobserved; pictures of a roll call without the commanded change prove nobody absent.",
+                "{times} 发生 {events} 次异常（{causes}），最长 {event_minutes} 分钟：噪声完全一致的冻结、循环画面、设备被替换、未响应指令变化或签名错误。安静的夜晚不会如此。不真实的画面按无法观测处理；未出现指令变化的点名画面不作为缺席依据。",
             ),
         ),
     ),
@@ -172,8 +172,8 @@ STORIES: dict[tuple[str, str], Story] = {
         ),
         (
             Text(
-                "At {times} the view or the clock was wrong ({causes}) during checks; the rule asks for {events.threshold} such times. Logged privacy pauses of up to 30 minutes are left out; a curtain that nobody logged is not: ask the ward.",
-                "{times} 检查期间画面或时钟异常（{causes}）；规则要求 {events.threshold} 次。已登记且不超过30分钟的隐私遮挡不计入；未登记的拉帘会计入，请向病区核实。",
+                "At {times} the view or the clock was wrong, or a roll call's command not answered ({causes}), during checks; the rule asks for {events.threshold} such times. Logged privacy pauses of up to 30 minutes are left out; a curtain that nobody logged is not: ask the ward.",
+                "{times} 检查期间画面或时钟异常，或未应答点名指令（{causes}）；规则要求 {events.threshold} 次。已登记且不超过30分钟的隐私遮挡不计入；未登记的拉帘会计入，请向病区核实。",
             ),
         ),
     ),

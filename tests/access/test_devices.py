@@ -21,12 +21,12 @@ from edge_agent.signing import SigningAuth
 from service.access import devices_at, faults_between, new_pairing_code, revoke_device
 from service.access.device_repository import keys_of
 from service.cli.program import app as command
-from service.facilities.tables import Camera, Facility
+from service.facilities.tables import Camera, Facility, Ward
 from service.kit.intervals import Interval
 from service.platform.context import Context
 from service.platform.metrics import REGISTRY
 from service.sightings.device_tables import DeviceHeartbeat
-from tests.builders import create_camera, create_facility, create_ward
+from tests.builders import create_bed, create_camera, create_facility, create_ward, create_zone
 from tests.devices import pair_device
 
 WHO = "/api/v1/sessions/current"
@@ -304,8 +304,13 @@ def test_a_broken_box_is_replaced_and_the_old_one_is_out(
 ) -> None:
     with pytest.raises(Exception, match="has a box already"):
         _code(context, place)
+    with context.database.transaction() as session:
+        zone = create_zone(session, place[1], create_bed(session, session.get_one(Ward, place[1].ward_id)))
+    had = client.get("/api/v1/devices/me/config", auth=SigningAuth(key)).json()["zones"]
     new = pair_device(context, place[0], camera=place[1])
     assert client.get(WHO, auth=SigningAuth(new)).json()["camera_id"] == place[1].id
+    assert [drawn["zone_id"] for drawn in had] == [zone.id]
+    assert client.get("/api/v1/devices/me/config", auth=SigningAuth(new)).json()["zones"] == had
     assert code_of(client.get(WHO, auth=SigningAuth(key))) == "device-revoked"
 
 
@@ -326,7 +331,7 @@ def _code(context: Context, place: tuple[Facility, Camera]) -> str:
 
 
 def test_forty_boxes_from_one_list_and_one_command_to_revoke(
-    context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    client: TestClient, context: Context, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with context.database.transaction() as session:
         facility = create_facility(session, code="h40")
@@ -350,6 +355,10 @@ def test_forty_boxes_from_one_list_and_one_command_to_revoke(
         one = runner.invoke(command, ["devices", "pair", "--facility", "h40", "--camera", "c00"])
         assert "wardwatch-edge pair" in one.output
         assert "█" in one.output or "▀" in one.output or "▄" in one.output
+        for number, item in enumerate(codes):  # each box with its own code, from one address, as behind one router
+            accepted = pair(client, "", item["code"], tmp_path / f"{number}.key", {})
+            assert (accepted.kind, accepted.name) == (item["kind"], item["name"])
+        assert len({DeviceKey.load(path).device_id for path in tmp_path.glob("*.key")}) == 41
         key = pair_device(context, facility, kind="kiosk")
         two = (datetime.now(UTC) - timedelta(minutes=2), "0.1.0"), (datetime(2026, 3, 2, 8, 15, tzinfo=UTC), "0.0.9")
         with context.database.transaction() as session:
@@ -361,7 +370,9 @@ def test_forty_boxes_from_one_list_and_one_command_to_revoke(
                         refused=0, dropped=0, versions=told,
                     )
                 )  # fmt: skip
-        (listed,) = json.loads(runner.invoke(command, ["devices", "ls", "--facility", "h40", "--json"]).output)
+        everything = json.loads(runner.invoke(command, ["devices", "ls", "--facility", "h40", "--json"]).output)
+        assert len(everything) == 42
+        (listed,) = [device for device in everything if device["id"] == key.device_id]
         assert listed["heard"] == f"{two[0][0]:%Y-%m-%d %H:%M} UTC"
         assert (listed["version"], listed["update"]) == ("0.1.0", "0.2.0 rolled back: crashed")
         assert runner.invoke(command, ["devices", "revoke", key.device_id]).exit_code == 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import date, timedelta
 
 import pytest
 from sqlmodel import select
+from typer.testing import CliRunner
 
+from service.cli.program import app as cli
 from service.kit.intervals import Interval
 from service.ledger.tables import LedgerEntry
 from service.occupancy import open_roll_calls, roll_call_entries, roll_calls
@@ -233,6 +236,49 @@ def test_draws_renew_themselves_before_they_end(hospital, people, context):
         rows = sorted(session.exec(select(RollCallDraw)), key=lambda row: row.first_day)
     assert [row.first_day for row in rows] == [date(2026, 3, 3), date(2026, 3, 10)]
     assert rows[1].committed_by == "system"
+
+
+def test_a_ward_opened_after_the_commitment_is_drawn_for_from_the_same_seed(hospital, people, context, tmp_path):
+    """It joins when the service first sees it; from then on its calls are held, and anybody can make them again."""
+    admin = people("admin")
+    draw = commit(admin, hospital, days=14).json()
+    assert draw["late_wards"] == []
+    hospital.advance(at("06 08:00"))
+    hospital.work()
+    with context.database.transaction() as session:
+        builders.create_ward(session, session.merge(hospital.facility), code="new")
+    for moment in ("06 12:00", "18 12:00"):
+        hospital.advance(at(moment))
+        hospital.work()
+    shown = admin.get(f"/api/v1/roll-call-draws/{draw['id']}/plan").json()
+    joined = [{"ward": "new", "since": "2026-03-06T04:00:00+00:00"}]  # noon in Shanghai
+    assert (shown["draw"]["wards"], shown["holds"]) == (draw["wards"], True)
+    assert [{**item, "since": item["since"].replace("Z", "+00:00")} for item in shown["draw"]["late_wards"]] == joined
+    own = [call["at"] for call in shown["calls"] if call["ward"] == "new"]
+    assert 1 <= len(own) <= 4  # one or two a week, of what was left of two weeks
+    assert min(own) > shown["draw"]["late_wards"][0]["since"]
+    with context.database.reading() as session:
+        held = session.exec(select(RollCall).where(RollCall.draw_id == draw["id"])).all()
+        entries = session.exec(select(LedgerEntry).order_by(LedgerEntry.seq)).all()
+    assert len(held) == len(shown["calls"])
+    assert [entry.details for entry in entries if entry.action == "roll_call_draw.ward_joined"] == joined
+
+    def verified(told) -> bool:
+        (tmp_path / "plan.json").write_text(json.dumps(told), encoding="utf-8")
+        return CliRunner().invoke(cli, ["rollcalls", "verify", "--plan", str(tmp_path / "plan.json")]).exit_code == 0
+
+    assert verified(shown)
+    # Whoever says that the ward joined later, to be rid of a call, is found out by the calls and by the ledger.
+    later = {**shown, "draw": {**shown["draw"], "late_wards": [{"ward": "new", "since": own[0]}]}}
+    assert not verified(later)
+    with context.database.transaction() as session:
+        row = session.exec(select(RollCallDraw).where(RollCallDraw.id == draw["id"])).one()
+        row.late_wards = [{"ward": "new", "since": max(own).replace("Z", "+00:00")}]
+        named = select(builders.Ward.id).where(builders.Ward.code == "new")
+        for call in session.exec(select(RollCall).where(RollCall.draw_id == row.id, RollCall.ward_id.in_(named))):
+            session.delete(call)
+    again = admin.get(f"/api/v1/roll-call-draws/{draw['id']}/plan").json()
+    assert (again["missing"], again["unexpected"], again["holds"]) == ([], [], False)
 
 
 def test_routine_checks_are_roll_calls_too(hospital, context, people):

@@ -25,6 +25,12 @@ from tests.screening.rule_cases import before, check, occupied, treated
 
 ABSENT_TWICE = (check("03 09:00"), check("04 09:00"))
 
+MOVED_ON = replace(
+    case.ELSEWHERE,
+    seen=(at("01 11:50"), at("01 12:00")),
+    seen_here=(at("01 12:10"), at("01 12:20")),
+)
+
 FIRES: dict[tuple[str, str], Any] = {
     ("empty_bed_admission", "two_looks"): replace(case.STAY, looks=case.NOBODY),
     ("bed_swap_unrecorded", "swap"): replace(
@@ -33,7 +39,7 @@ FIRES: dict[tuple[str, str], Any] = {
             check(due, PresenceState.PRESENT_VERIFIED, swapped_with=("A2",)) for due in ("03 09:00", "03 16:00")
         ),
     ),
-    ("two_places_at_once", "seen"): replace(case.STAY, others=(case.ELSEWHERE,), sighted_at=(at("02 09:20"),)),
+    ("two_places_at_once", "seen"): replace(case.STAY, others=(replace(case.ELSEWHERE, seen_here=(at("02 09:20"),)),)),
     ("two_places_at_once", "overlap"): replace(case.STAY, others=(case.ELSEWHERE,)),
     ("duplicate_identity", "face"): replace(case.STAY, twins=(case.TWIN,)),
     ("enrolment_swap", "template"): replace(case.STAY, template_changes=(case.CHANGE,)),
@@ -129,7 +135,25 @@ SILENT = [
     ),
     silent("bed_swap_unrecorded", "swap", "a transfer on record", **with_state(PresenceState.PRESENT_VERIFIED)),
     silent("bed_swap_unrecorded", "swap", "newborn", category="newborn"),
-    silent("two_places_at_once", "seen", "time to travel", sighted_at=(at("02 10:00"),), until=at("01 20:00")),
+    silent(
+        "two_places_at_once",
+        "seen",
+        "time to travel",
+        others=(replace(case.ELSEWHERE, seen_here=(at("02 08:00"), at("02 10:00"))),),
+        until=at("01 20:00"),
+    ),
+    silent(
+        "two_places_at_once",
+        "seen",
+        "changed hospitals once, and the first closed its books later",
+        others=(replace(MOVED_ON, held=Interval(at("01 07:00"), at("01 12:30"))),),
+    ),
+    silent(
+        "two_places_at_once",
+        "seen",
+        "one stay after the other",
+        others=(replace(MOVED_ON, held=Interval(at("01 07:00"), at("01 08:00"))),),
+    ),
     silent("two_places_at_once", "seen", "referral", admission_type="referral"),
     silent("two_places_at_once", "overlap", "transfer", others=(replace(case.ELSEWHERE, disposition="transfer"),)),
     silent("two_places_at_once", "overlap", "newborn", category="newborn"),

@@ -8,6 +8,8 @@ import pytest
 from sqlmodel import select
 
 from service.facilities.tables import Bed, Facility
+from service.kit.intervals import Interval
+from service.occupancy import pauses_by_ward
 from service.occupancy.hand_tables import LoggedPause
 from service.screening import Finding, run_places
 from tests import builders
@@ -77,6 +79,39 @@ def test_what_was_logged_is_no_tampering(context, paused):
 )
 def test_what_no_pause_explains_stays_tampering(context, terms):
     assert len(tampering(context, covered(context, **terms))) == 1
+
+
+@pytest.mark.parametrize(
+    ("since", "before", "raised"),
+    [("03 09:00", 11, 0), ("03 09:00", 12, 1), ("03 00:00", 3, 0), ("03 00:00", 4, 1)],
+    ids=["of-the-day-six-hours", "beyond-them", "of-the-night-two-hours", "beyond-those"],
+)
+def test_pauses_excuse_a_covered_view_up_to_what_the_policy_says(context, since, before, raised):
+    """`before` half hours of the bed were hidden already; then two pauses more, the second of which covers the view at
+    the checks of 09:00, 16:00 or 02:00: one as good as the other, but for what went before."""
+    with context.database.transaction() as session:
+        house = House.build(context, session)
+        first = house.bed()
+        camera, _ = house.camera(first)
+        for day in range(2):  # at two checks: one covered view is no tampering yet
+            start = at(since) + timedelta(days=day)
+            check = start + timedelta(hours=7 if before > 4 else 2)
+            for k in range(before):
+                log(house, check - (before - k) * timedelta(minutes=30), bed=first, bed_id=first.id)
+            log(house, check, bed=first, bed_id=first.id)
+            for k in range(-2, 8):
+                house.picture(camera, check + k * timedelta(minutes=5), cause="covered" if 0 <= k <= 5 else None)
+    rows = tampering(context, house)
+    assert len(rows) == raised
+    if raised:
+        (ward,) = [item for item in pauses_of(context, house) if item.ward_id == first.ward_id]
+        assert (ward.days_over, ward.nights_over) == ((2, 0) if before > 4 else (0, 2))
+        assert ward.blind_minutes == 2 * 30  # the last half hour of each
+
+
+def pauses_of(context, house: House):
+    with context.database.reading() as session:
+        return pauses_by_ward(session, house.facility.id, Interval(at("03 00:00"), at("06 00:00")))
 
 
 def dark(context, *, hours: int, logged: bool) -> House:

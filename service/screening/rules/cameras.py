@@ -59,7 +59,7 @@ def camera_tampering(facts: CameraFacts, parameters: TamperingParameters) -> Sus
 def _explained(event: CameraEvent, parameters: TamperingParameters) -> bool:
     if event.cause == "frozen" and not event.noise_identical:
         return True  # a quiet night
-    if event.cause in ("signature", "no_response") or event.cause.startswith("edge_crop_"):
+    if event.cause in ("signature", "no_response", "not_answered") or event.cause.startswith("edge_crop_"):
         return False
     if event.pause and _minutes(event) <= parameters.pause_minutes:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from service.kit.intervals import Interval
 from service.screening.facts import AdmissionFacts, Fact, Stay, Suspicion
@@ -37,7 +38,8 @@ class EnrolmentSwapParameters:
 
 
 def two_places_at_once(facts: AdmissionFacts, parameters: TwoPlacesParameters) -> Suspicion | None:
-    """Fires when the person was verified in two houses within the time it takes to travel, or two stays overlap long.
+    """Fires when the person's face was verified in two houses within the time it takes to travel, at checks or between
+    them, or when two stays overlap long.
 
     The later of the two stays is the one that the finding is about.
     """
@@ -53,12 +55,23 @@ def two_places_at_once(facts: AdmissionFacts, parameters: TwoPlacesParameters) -
 
 
 def _seen_in_both(facts: AdmissionFacts, other: Stay, parameters: TwoPlacesParameters) -> Suspicion | None:
-    travel = timedelta(minutes=parameters.travel_minutes)
-    pairs = [(abs(here - there), here, there) for here in facts.sighted_at for there in other.seen]
-    close = [pair for pair in pairs if pair[0] < travel]
-    if not close or not _is_later(facts, other):
+    """Two faces, one in each house, closer in time than the way is long.
+
+    A person who changes hospitals is seen in one until some hour and in the other from then on; how near the two are,
+    and when the paper of the first stay is closed, says nothing. So stays that follow each other never fire, and those
+    that overlap by no more than the books may lag fire only for somebody who went there and back.
+    """
+    common = Interval(facts.admitted_at, max(facts.until, facts.admitted_at)).overlap(other.held)
+    if common is None or not other.seen or not other.seen_here or not _is_later(facts, other):
         return None
-    gap, here, there = min(close)
+    changed_once = max(other.seen) <= min(other.seen_here) or max(other.seen_here) <= min(other.seen)
+    if changed_once and common.length <= timedelta(hours=parameters.overlap_hours):
+        return None
+    faces = sorted([(when, True) for when in other.seen_here] + [(when, False) for when in other.seen])
+    gaps = [(b[0] - a[0], a[0], b[0]) for a, b in pairwise(faces) if a[1] != b[1]]
+    gap, here, there = min(gaps)
+    if gap >= timedelta(minutes=parameters.travel_minutes):
+        return None
     return Suspicion(
         rule=TWO_PLACES,
         variant="seen",
