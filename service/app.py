@@ -17,6 +17,7 @@ from service.access import endpoints as access
 from service.admissions import endpoints as admissions
 from service.admissions import feed_endpoints as feed
 from service.admissions import fhir_endpoints as fhir
+from service.admissions.feed_endpoints import MOST_READ
 from service.enrolment import endpoints as enrolment
 from service.enrolment import person_endpoints as references
 from service.facilities import endpoints as facilities
@@ -122,5 +123,7 @@ def body_limits(settings: Settings) -> BodyLimits:
             BodyLimit(re.compile(r"/api/v1/imports/"), 32 * _MEBIBYTE),
             BodyLimit(re.compile(r"/api/v1/facilities\Z"), 4 * _MEBIBYTE),
             BodyLimit(re.compile(r"/fhir/r[45]/?\Z"), 8 * _MEBIBYTE),
+            # A message that is too large is answered with an HL7 ACK, so that it is read to its end, and thrown away.
+            BodyLimit(re.compile(r"/api/v1/adt/hl7v2\Z"), MOST_READ),
         ),
     )

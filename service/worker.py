@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from service import access, enrolment, occupancy, pharmacy, screening, sightings
+from service import access, admissions, enrolment, occupancy, pharmacy, screening, sightings
 from service.contracts import RollCallOut, steps_of
 from service.facilities import facilities_readable
 from service.platform.context import Context
@@ -23,12 +23,14 @@ HOUSEKEEPING = (
     "handheld.purge",
     "access.purge",
     "heartbeats.purge",
+    "messages.purge",
     "enrolment.expire",
     "purchases.lapse",
 )
 
 _TICK_SECONDS = 30.0
 _TICKS_AN_HOUR = 120
+_TICKS_A_WATCH = 2
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +41,9 @@ def handlers() -> dict[str, Handler]:
         "sightings.analyse": analyse_job,
         "sightings.reread": sightings.reread_job,
         "sightings.judge": sightings.judge_job,
+        "sightings.commands": sightings.settle_answers_job,
+        "cameras.watch": sightings.watch_job,
+        "cameras.post_alarm": sightings.post_alarm_job,
         "presence.dirty": occupancy.dirty_job,
         "presence.advance": occupancy.advance_job,
         "patient.merged": patient_merged_job,
@@ -52,6 +57,7 @@ def handlers() -> dict[str, Handler]:
         "frames.purge": sightings.purge_job,
         "access.purge": access.purge_job,
         "heartbeats.purge": sightings.purge_heartbeats_job,
+        "messages.purge": admissions.purge_messages_job,
         "enrolment.expire": expire_templates_job,
     }
 
@@ -106,6 +112,12 @@ def advance_live_facilities(context: Context) -> None:
                 enqueue(session, "presence.advance", {"facility_id": facility.id}, now=now, dedupe_key=key)
 
 
+def watch_cameras(context: Context) -> None:
+    """Asks for a look at the cameras of facilities on the real clock: silence sends no message."""
+    with context.database.transaction() as session:
+        sightings.ask_for_watch(session, context.clock.now())
+
+
 def keep_house(context: Context) -> None:
     """Asks for the deletion of what is kept no longer."""
     now = context.clock.now()
@@ -138,6 +150,8 @@ class Ticker:
         while not self._stopping.is_set():
             try:
                 advance_live_facilities(self._context)
+                if ticks % _TICKS_A_WATCH == 0:
+                    watch_cameras(self._context)
                 if ticks % _TICKS_AN_HOUR == 0:
                     keep_house(self._context)
                 ticks += 1

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access import Actor, Permission, allow
+from service.admissions import measure_messages
 from service.operation.openapi import document
 from service.operation.readiness import Readiness
 from service.platform import metrics
 from service.platform.http import ContextDep, ReadSession
 from service.platform.jobs import queue_depths
-from service.sightings import measure_edge_requests
+from service.sightings import measure_alarms, measure_edge_requests
 
 router = APIRouter(tags=["operation"])
+
+_SCRAPE = threading.Lock()
+"""Gauges are set for whoever asks: nobody else's answer may be made of them meanwhile."""
 
 
 @router.get("/healthz", summary="Is the process alive")
@@ -44,13 +49,18 @@ def readyz(request: Request, context: ContextDep) -> JSONResponse:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-def read_metrics(_actor: Annotated[Actor, allow(Permission.OPERATE)], session: ReadSession) -> Response:
-    """Counters and histograms in Prometheus' text format. A scraper sends a token with the scope `operate`."""
-    metrics.jobs_queued.clear()
-    for depth in queue_depths(session):
-        metrics.jobs_queued.labels(depth.kind, depth.state).set(depth.count)
-    measure_edge_requests(session)
-    return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+def read_metrics(actor: Annotated[Actor, allow(Permission.OPERATE)], session: ReadSession) -> Response:
+    """Counters and histograms in Prometheus' text format. A scraper sends a token with the scope `operate`; a token of
+    one facility sees the cameras' alarms of that one only."""
+    with _SCRAPE:
+        metrics.jobs_queued.clear()
+        for depth in queue_depths(session):
+            metrics.jobs_queued.labels(depth.kind, depth.state).set(depth.count)
+        measure_edge_requests(session)
+        measure_alarms(session, actor.facilities(Permission.OPERATE))
+        measure_messages(session)
+        exposed = metrics.exposition()
+    return Response(exposed, media_type=metrics.CONTENT_TYPE)
 
 
 @router.get("/api/openapi.json", include_in_schema=False)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PROVIDERS = {
     name.lower(): f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "OpenVINO", "CoreML", "ROCM", "Tensorrt")
 }
+
+_ALARM_KEY_CHARACTERS = 16
 
 
 class Settings(BaseSettings):
@@ -115,12 +118,33 @@ class Settings(BaseSettings):
         title="Face templates after discharge, days",
         description="The time for appeals. Then they are wiped, unless a finding about the patient stands.",
     )
+    message_retention_days: int = Field(
+        default=30,
+        ge=1,
+        title="Messages that became nothing, days",
+        description="Unclaimed ones are deleted then, refused and dismissed ones lose their text. Dead letters stay.",
+    )
     signature_seconds: int = Field(
         default=300,
         ge=30,
         le=86_400,
         title="Age of a device's signature, seconds",
         description="A signed request that is older, or as far ahead, is refused; the answer says the server's time.",
+    )
+    alarm_url: str | None = Field(
+        default=None,
+        title="Where alarms are posted",
+        description="http or https address that gets a signed POST when a camera's alarm opens or clears. Empty: none.",
+    )
+    alarm_key: SecretStr | None = Field(
+        default=None,
+        title="Key of posted alarms",
+        description="Secret of 16 characters or more that the receiver knows too, for the HMAC-SHA256 of each post.",
+    )
+    alarm_ca_file: Path | None = Field(
+        default=None,
+        title="Authority of the alarms' receiver",
+        description="PEM file, where its certificate comes from the hospital's own authority.",
     )
     session_hours: int = Field(default=12, ge=1, le=168, title="Session, hours", description="Then people log in anew.")
     language: Literal["en", "zh"] = Field(
@@ -140,6 +164,18 @@ class Settings(BaseSettings):
             return given
         names = [str(name).strip() for name in given]
         return tuple(_PROVIDERS.get(name.lower(), name) for name in names if name)
+
+    @model_validator(mode="after")
+    def _posts_alarms_safely(self) -> Self:
+        """An address of the operator's own, and never without a signature."""
+        if self.alarm_url is None:
+            return self
+        parts = urlsplit(self.alarm_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+            raise ValueError("WARDWATCH_ALARM_URL: give http(s)://host/path, without a name or password in it")
+        if self.alarm_key is None or len(self.alarm_key.get_secret_value()) < _ALARM_KEY_CHARACTERS:
+            raise ValueError("WARDWATCH_ALARM_KEY: give the secret that signs posted alarms, 16 characters or more")
+        return self
 
     def resolved_database_url(self) -> str:
         """The database's URL, with the default filled in."""

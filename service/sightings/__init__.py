@@ -1,8 +1,20 @@
 """Snapshots in; who was seen where, when, how surely. This room decides nothing about presence."""
 
+from service.sightings.alarm_post import post_alarm_job
+from service.sightings.alarms import (
+    AlarmSeen,
+    alarms_since,
+    ask_for_watch,
+    count_by_ward,
+    measure_alarms,
+    open_alarms,
+    watch_job,
+)
 from service.sightings.analyse import Analyser, PackAnalyser, analyse_job, analyse_snapshot
 from service.sightings.camera_health import BlindSpan, CameraHealth, CameraNow, camera_health, cameras_now
 from service.sightings.clocks import clock_faults, late_frames
+from service.sightings.command_answers import OUTCOMES as ANSWER_OUTCOMES
+from service.sightings.command_answers import CameraAnswers, ask_for_answers, command_answers, settle_answers_job
 from service.sightings.commanded import CommandedChange, commanded_changes
 from service.sightings.edge_asking import ask_for_crops, measure_edge_requests
 from service.sightings.edge_audit import EdgeAudit, doubtful_audits, edge_audits
@@ -35,14 +47,24 @@ from service.sightings.repository import (
     sightings_of,
     with_lateness,
 )
-from service.sightings.statements import signature_faults, statement_gaps, statements_of_camera, verify_kept_statements
+from service.sightings.statements import (
+    LOWER_TRUST,
+    signature_faults,
+    statement_gaps,
+    statements_of_camera,
+    verify_kept_statements,
+)
 from service.sightings.tables import Snapshot, SnapshotPrint, ZoneReading
 from service.sightings.views import ViewEvent, view_events
 
 __all__ = [
+    "ANSWER_OUTCOMES",
+    "LOWER_TRUST",
     "Accepted",
+    "AlarmSeen",
     "Analyser",
     "BlindSpan",
+    "CameraAnswers",
     "CameraHealth",
     "CameraInactive",
     "CameraNow",
@@ -66,14 +88,19 @@ __all__ = [
     "ZoneReading",
     "accept_reading",
     "accept_snapshot",
+    "alarms_since",
     "analyse_job",
     "analyse_snapshot",
+    "ask_for_answers",
     "ask_for_crops",
     "ask_for_judgement",
+    "ask_for_watch",
     "camera_health",
     "cameras_now",
     "clock_faults",
+    "command_answers",
     "commanded_changes",
+    "count_by_ward",
     "doubtful_audits",
     "edge_audits",
     "evidence_picture",
@@ -86,9 +113,12 @@ __all__ = [
     "last_recognitions",
     "late_frames",
     "latest_readings",
+    "measure_alarms",
     "measure_edge_requests",
+    "open_alarms",
     "pack_hashes",
     "patients_in_kept_pictures",
+    "post_alarm_job",
     "purge_frames",
     "purge_heartbeats_job",
     "purge_job",
@@ -98,11 +128,13 @@ __all__ = [
     "rename_patient",
     "repeated_face_reports",
     "reread_job",
+    "settle_answers_job",
     "sightings_of",
     "signature_faults",
     "statement_gaps",
     "statements_of_camera",
     "verify_kept_statements",
     "view_events",
+    "watch_job",
     "with_lateness",
 ]

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from service.facilities import Camera, cameras_of_facility
 from service.kit.intervals import Interval
 from service.sightings.clocks import TOLERANCE_MS
+from service.sightings.command_answers import leaves_unanswered
 from service.sightings.device_tables import DeviceHeartbeat
 from service.sightings.edge_audit import is_untrusted, released_audits
 from service.sightings.heartbeats import heartbeats, latest_heartbeat
@@ -74,6 +75,7 @@ class Alarm(StrEnum):
     DROPPING = "dropping"
     HOT = "hot"
     UNTRUSTED = "untrusted"  # the box says something else than its pictures show, or does not show them
+    UNANSWERED = "unanswered"  # a roll call commanded a change in the picture, and the box left it at that
     RELEASED = "released"  # the box was taken out of use before it showed what it was asked for
 
 
@@ -130,6 +132,7 @@ def _now(session: Session, camera: Camera, now: datetime) -> CameraNow:
         alarms=(
             *_alarms(camera, recent, beat, _beat_before(session, camera.id, now), now),
             *((Alarm.UNTRUSTED,) if is_untrusted(session, camera.id, now) else ()),
+            *((Alarm.UNANSWERED,) if leaves_unanswered(session, camera.id, now) else ()),
             *((Alarm.RELEASED,) if released_audits(session, camera.id, now) else ()),
         ),
     )
@@ -227,7 +230,8 @@ def _latest(session: Session, camera_id: str) -> Sequence[Snapshot]:
 
 
 def _beat_before(session: Session, camera_id: str, now: datetime) -> DeviceHeartbeat | None:
-    query = select(DeviceHeartbeat).where(
-        DeviceHeartbeat.camera_id == camera_id, col(DeviceHeartbeat.received_at) <= now - timedelta(hours=1)
-    )
-    return session.exec(query.order_by(col(DeviceHeartbeat.received_at).desc()).limit(1)).first()
+    """The last heartbeat of an hour ago; of a box that speaks for less than an hour, its first."""
+    at, an_hour_ago = col(DeviceHeartbeat.received_at), now - timedelta(hours=1)
+    query = select(DeviceHeartbeat).where(DeviceHeartbeat.camera_id == camera_id)
+    before = session.exec(query.where(at <= an_hour_ago).order_by(at.desc()).limit(1)).first()
+    return before or session.exec(query.where(at > an_hour_ago, at <= now).order_by(at).limit(1)).first()

@@ -1,4 +1,7 @@
-"""Changes that roll calls commanded, and whether they are seen in the pictures. A replay does not get darker."""
+"""Changes that roll calls commanded, and whether they are seen in the pictures. A replay does not get darker.
+
+A camera that changed before, or whose box says that it can, and now says `unsupported`, is kept as `denied`.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,37 @@ from service.contracts import PictureCommandReport, steps_of
 from service.facilities import Camera
 from service.facilities.device_config import OpenRollCalls
 from service.kit.intervals import Interval
+from service.platform.metrics import counter
+from service.sightings.device_tables import DeviceHeartbeat
 from service.sightings.edge_errors import ReadingRefused
 from service.sightings.edge_tables import PictureCommand
-from service.sightings.tables import SnapshotPrint
+from service.sightings.tables import Snapshot, SnapshotPrint
 from service.vision.sequence import PrintUnreadable, ViewPrint
 
 LEAST_CHANGE = 8
 """Grey levels of 255 by which the median of every bright picture lies above that of every dark one. Noise and people
 who move change a ward's median by less than 3; one stop of exposure changes it by 30 and more."""
 LONGEST = timedelta(minutes=5)
+UNANSWERED, DENIED = "unanswered", "denied"
+_HIDING = frozenset({"black", "over_exposed", "covered", "out_of_focus"})
 _SLACK = timedelta(milliseconds=500)
 _AROUND = timedelta(minutes=5)
 """How far outside of the call a step may lie: the box's clock, and an answer that needs a second attempt."""
+ABILITY = "exposure"
+"""The name under which a heartbeat's `versions` say by what the box changes the picture: hook, onvif, or none."""
+
+picture_commands_total = counter(
+    "picture_commands_total",
+    "Commanded changes of the picture: applied, unsupported, failed, denied, unanswered",
+    ("outcome",),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandedChange:
-    """One camera's answer to one roll call. `outcome`: seen | not_seen | no_pictures (of both levels) | unsupported |
-    failed. `change`: darkest bright picture less brightest dark one, grey levels."""
+    """One camera's answer to one roll call. `outcome`: seen | not_seen | hidden | no_pictures (of both levels) |
+    unsupported | failed | denied (unsupported, though the camera can) | unanswered. `change`: darkest bright picture
+    less brightest dark one, grey levels."""
 
     camera_id: str
     roll_call_id: str
@@ -52,28 +68,50 @@ def note_command(
     event_at: datetime,
     open_roll_calls: OpenRollCalls | None,
 ) -> None:
-    """Keeps what a box says it did; the first word of a camera about a roll call counts. `event_at`: the facility's
-    time. Raises `ReadingRefused`, also for a roll call that was not open at this camera's ward when the steps began."""
+    """Keeps what a box says it did; the first word of a camera about a roll call counts, but `applied` after
+    `unsupported` does too. `event_at`: the facility's time. Raises `ReadingRefused`, also for a roll call that was not
+    open at this camera's ward when the steps began."""
     _check(report)
-    known = select(PictureCommand.id).where(
+    known = select(PictureCommand).where(
         PictureCommand.camera_id == camera.id, PictureCommand.roll_call_id == report.roll_call_id
     )
-    if session.exec(known).first() is not None:
+    row = session.exec(known).first()
+    if row is not None and row.outcome != UNANSWERED and not (_is_none(row.outcome) and report.outcome == "applied"):
         return
     _check_call(session, camera, report, event_at, open_roll_calls)
-    session.add(
-        PictureCommand(
-            facility_id=camera.facility_id,
-            camera_id=camera.id,
-            device_id=actor.id,
-            roll_call_id=report.roll_call_id,
-            outcome=report.outcome,
-            steps=[step.model_dump(mode="json") for step in report.steps],
-            since=report.steps[0].since if report.steps else now,
-            until=report.steps[-1].until if report.steps else now,
-            reported_at=now,
-        )
+    row = row or PictureCommand(
+        facility_id=camera.facility_id,
+        camera_id=camera.id,
+        device_id=actor.id,
+        roll_call_id=report.roll_call_id,
+        outcome="",
+        since=event_at,
+        until=event_at,
+        reported_at=now,
     )
+    denied = report.outcome == "unsupported" and _can(session, camera.id, actor.id)
+    row.device_id, row.reported_at = actor.id, now
+    row.outcome = DENIED if denied else report.outcome
+    row.steps = [step.model_dump(mode="json") for step in report.steps]
+    row.since = report.steps[0].since if report.steps else event_at
+    row.until = report.steps[-1].until if report.steps else event_at
+    session.add(row)
+    picture_commands_total.labels(row.outcome).inc()
+
+
+def _is_none(outcome: str) -> bool:
+    """Whether the box did nothing so far. Somebody who did it besides may say so: the pictures prove it, or do not."""
+    return outcome in ("unsupported", DENIED)
+
+
+def _can(session: Session, camera_id: str, device_id: str) -> bool:
+    """Whether this camera's picture was changed on command before, or its box says that it can change it."""
+    before = select(PictureCommand.id).where(PictureCommand.camera_id == camera_id, PictureCommand.outcome == "applied")
+    if session.exec(before.limit(1)).first() is not None:
+        return True
+    said = select(DeviceHeartbeat).where(DeviceHeartbeat.camera_id == camera_id, DeviceHeartbeat.device_id == device_id)
+    beat = session.exec(said.order_by(col(DeviceHeartbeat.received_at).desc()).limit(1)).first()
+    return beat is not None and beat.versions.get(ABILITY, "none") != "none"
 
 
 def _check(report: PictureCommandReport) -> None:
@@ -119,10 +157,11 @@ def commanded_changes(session: Session, facility_id: str, interval: Interval) ->
         col(PictureCommand.since) >= interval.start,
         col(PictureCommand.since) < interval.end,
     )
-    return tuple(_change(session, row) for row in session.exec(query.order_by(col(PictureCommand.since))).all())
+    return tuple(change_of(session, row) for row in session.exec(query.order_by(col(PictureCommand.since))).all())
 
 
-def _change(session: Session, row: PictureCommand) -> CommandedChange:
+def change_of(session: Session, row: PictureCommand) -> CommandedChange:
+    """What became of one command, by the pictures that are here now."""
     if row.outcome != "applied":
         return CommandedChange(row.camera_id, row.roll_call_id, row.since, row.until, row.outcome)
     report = PictureCommandReport(roll_call_id=row.roll_call_id, outcome="applied", steps=tuple(row.steps))
@@ -137,8 +176,16 @@ def _change(session: Session, row: PictureCommand) -> CommandedChange:
     if not seen["dark"] or not seen["bright"]:
         return CommandedChange(row.camera_id, row.roll_call_id, row.since, row.until, "no_pictures")
     change = min(seen["bright"]) - max(seen["dark"])
-    outcome = "seen" if change >= LEAST_CHANGE else "not_seen"
+    outcome = "seen" if change >= LEAST_CHANGE else "hidden" if _hidden(session, used) else "not_seen"
     return CommandedChange(row.camera_id, row.roll_call_id, row.since, row.until, outcome, change, tuple(used))
+
+
+def _hidden(session: Session, snapshot_ids: Sequence[str]) -> bool:
+    """Whether most of the pictures show a curtain, or a night without light: nothing can get darker there, and nobody
+    is seen there either."""
+    query = select(Snapshot.view_cause).where(col(Snapshot.id).in_(snapshot_ids))
+    causes = session.exec(query).all()
+    return sum(cause in _HIDING for cause in causes) * 2 > len(causes)
 
 
 def _prints(session: Session, row: PictureCommand) -> Sequence[SnapshotPrint]:

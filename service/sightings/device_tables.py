@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, text
 from sqlmodel import Field, SQLModel
 
 from service.kit.ids import new_id
@@ -53,3 +53,31 @@ class DeviceHeartbeat(SQLModel, table=True):
     oldest_waiting_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     temperature_c: float | None = Field(default=None)
     versions: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class CameraAlarm(SQLModel, table=True):
+    """A camera's alarm, from the look at which its cause was first seen. `raised_at` is empty while it has not stood
+    long enough to be told; `quiet_since` while its cause stands; `cleared_at` while it is open."""
+
+    __tablename__ = "camera_alarm"
+    __table_args__ = (
+        Index("ix_camera_alarm_facility_cleared", "facility_id", "cleared_at"),
+        # One open alarm of a kind a camera, whoever looks at the same moment. PostgreSQL and SQLite both know it.
+        Index(
+            "ux_camera_alarm_open",
+            "camera_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("cleared_at IS NULL"),
+            postgresql_where=text("cleared_at IS NULL"),
+        ),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=32)
+    facility_id: str = Field(foreign_key="facility.id", max_length=32)
+    camera_id: str = Field(foreign_key="camera.id", max_length=32)
+    kind: str = Field(max_length=16)  # camera_health.Alarm
+    seen_since: datetime = Field(sa_type=UtcDateTime)
+    raised_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    quiet_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cleared_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

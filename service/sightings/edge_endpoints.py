@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
@@ -31,6 +31,7 @@ from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
 from service.ledger import append
 from service.platform.http import ContextDep, ReadSession, WriteSession
+from service.sightings.command_answers import OUTCOMES, command_answers
 from service.sightings.commanded import note_command
 from service.sightings.edge_asking import requests_for
 from service.sightings.edge_audit import edge_audits
@@ -152,6 +153,62 @@ def post_command(
     return PictureCommandNoted(roll_call_id=report.roll_call_id)
 
 
+class CameraAnswersOut(BaseModel):
+    """What became of the changes in the picture that roll calls commanded of one camera."""
+
+    camera_id: str
+    camera_code: str
+    commands: int = Field(description="How many changes were commanded and delivered, answered or not.")
+    seen: int
+    not_seen: int = Field(description="Done, says the box; the pictures do not show it.")
+    hidden: int = Field(description="Done, says the box; the pictures are black, covered or out of focus.")
+    no_pictures: int = Field(description="Done, says the box; pictures of both levels did not arrive.")
+    unsupported: int
+    denied: int = Field(description="Unsupported, says the box; the camera did it before, or the box says that it can.")
+    failed: int
+    unanswered: int = Field(description="Nothing said, though pictures of that roll call arrived in time.")
+    last_at: datetime
+    doubtful: bool = Field(description="A reason to look at the camera and its box, and nothing against a patient.")
+
+
+@router.get("/picture-commands", summary="Whether cameras change their picture when a roll call commands it")
+def read_commands(
+    actor: Annotated[Actor, allow(Permission.OCCUPANCY_READ)],
+    context: ContextDep,
+    session: ReadSession,
+    facility: Annotated[str, Query(max_length=64, description="The facility's code.")],
+    since: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 32 days before to.")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: a day from now.")] = None,
+) -> list[CameraAnswersOut]:
+    """Counts for each camera of which roll calls between two instants commanded a change."""
+    place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
+    span = _span(since, until, event_now(place, context.clock.now()))
+    return [
+        CameraAnswersOut(
+            camera_id=one.camera_id,
+            camera_code=one.camera_code,
+            commands=one.commands,
+            last_at=one.last_at,
+            doubtful=one.doubtful,
+            **{outcome: one.counts.get(outcome, 0) for outcome in OUTCOMES},
+        )
+        for one in command_answers(session, place.id, span)
+    ]
+
+
+def _span(since: datetime | None, until: datetime | None, now: datetime) -> Interval:
+    end = utc(until) if until else now + timedelta(days=1)
+    start = utc(since) if since else end - timedelta(days=32)
+    if not timedelta(0) < end - start <= _LONGEST:
+        raise InvalidInput(
+            "from lies before to, by at most 92 days",
+            field="from",
+            remedy="ask for a shorter time",
+            message_zh="起始时间应早于结束时间，且不超过 92 天",
+        )
+    return Interval(start, end)
+
+
 class EdgeAuditOut(BaseModel):
     """A crop that a box was asked for, and what it showed."""
 
@@ -178,16 +235,8 @@ def read_audits(
 ) -> list[EdgeAuditOut]:
     """Crops asked of the facility's boxes, of pictures taken between two instants."""
     place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
-    end = utc(until) if until else event_now(place, context.clock.now()) + timedelta(days=1)
-    start = utc(since) if since else end - timedelta(days=32)
-    if not timedelta(0) < end - start <= _LONGEST:
-        raise InvalidInput(
-            "from lies before to, by at most 92 days",
-            field="from",
-            remedy="ask for a shorter time",
-            message_zh="起始时间应早于结束时间，且不超过 92 天",
-        )
-    found = edge_audits(session, place.id, Interval(start, end), context.clock.now())
+    span = _span(since, until, event_now(place, context.clock.now()))
+    found = edge_audits(session, place.id, span, context.clock.now())
     return [EdgeAuditOut.model_validate(audit, from_attributes=True) for audit in found]
 
 

@@ -79,7 +79,8 @@ class EdgeRequest(SQLModel, table=True):
 
 class PictureCommand(SQLModel, table=True):
     """What a box made of the change in the picture that a roll call commanded. `outcome`: applied | unsupported |
-    failed; `steps`: service.contracts.CommandStep. Whether the change is seen is told from the pictures' prints."""
+    failed | denied | unanswered; `steps`: service.contracts.CommandStep. Whether the change is seen is told from the
+    pictures' prints."""
 
     __tablename__ = "picture_command"
     __table_args__ = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from service.kit.clock import utc
 from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
 from service.platform.http import ContextDep, ReadSession
+from service.sightings.alarms import AlarmSeen, alarms_since
 from service.sightings.camera_health import CameraHealth, CameraNow, camera_health, cameras_now
 from service.sightings.heartbeats import record_heartbeat
 from service.sightings.late_statements import attach_statements
@@ -38,7 +40,9 @@ class CameraHealthOut(BaseModel):
     camera_id: str
     camera_code: str
     ward_id: str
-    alarms: list[str] = Field(description="silent, blind, frozen, drifting, dropping, hot, untrusted, released.")
+    alarms: list[str] = Field(
+        description="silent, blind, frozen, drifting, dropping, hot, untrusted, unanswered, released."
+    )
     last_picture_at: datetime | None
     last_heartbeat_at: datetime | None
     offset_ms: int | None = Field(description="Server's time minus the box's, as last measured.")
@@ -67,6 +71,23 @@ class CameraHealthOut(BaseModel):
             blind_seconds=over.blind_seconds,
             blind=[BlindOut(since=span.since, until=span.until, cause=span.cause) for span in over.blind],
         )
+
+
+class CameraAlarmOut(BaseModel):
+    """An alarm of a camera, from when people were told of it."""
+
+    alarm_id: str
+    camera_id: str
+    camera_code: str
+    ward_id: str
+    kind: str = Field(description="silent, blind, frozen, drifting, dropping, hot, untrusted, unanswered, released.")
+    raised_at: datetime
+    cleared_at: datetime | None = Field(description="None while it is open.")
+
+    @classmethod
+    def of(cls, alarm: AlarmSeen) -> CameraAlarmOut:
+        """As the wire has it."""
+        return cls(**asdict(alarm))
 
 
 @router.post("/heartbeats", summary="Say how a device is")
@@ -112,3 +133,18 @@ def read_camera_health(
         )
     over = {health.camera_id: health for health in camera_health(session, place.id, Interval(start, end))}
     return [CameraHealthOut.of(camera, over[camera.camera_id]) for camera in cameras_now(session, place.id, now)]
+
+
+@router.get("/cameras/alarms", summary="Alarms of cameras")
+def read_camera_alarms(
+    actor: Annotated[Actor, allow(Permission.OCCUPANCY_READ)],
+    context: ContextDep,
+    session: ReadSession,
+    facility: Annotated[str, Query(max_length=64, description="The facility's code.")],
+    hours: Annotated[int, Query(ge=0, le=2160, description="Also those cleared in the last hours.")] = 24,
+) -> list[CameraAlarmOut]:
+    """Those open, and those cleared lately, in the order in which they opened. One opens when its cause stood for a
+    minute and clears when the cause was away for five; the ledger keeps both. A replay's cameras have none."""
+    place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
+    since = context.clock.now() - timedelta(hours=hours)
+    return [CameraAlarmOut.of(alarm) for alarm in alarms_since(session, place.id, since)]

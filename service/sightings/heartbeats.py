@@ -16,7 +16,7 @@ from service.facilities.device_config import OpenRollCalls, device_config
 from service.kit.intervals import Interval
 from service.platform.context import Context
 from service.platform.metrics import counter
-from service.sightings.device_tables import DeviceHeartbeat
+from service.sightings.device_tables import CameraAlarm, DeviceHeartbeat
 from service.sightings.errors import CameraUnknown
 
 KEEP = timedelta(days=90)
@@ -110,9 +110,11 @@ def latest_heartbeat(session: Session, camera_id: str) -> DeviceHeartbeat | None
 
 
 def purge_heartbeats_job(context: Context, _payload: dict[str, Any]) -> None:
-    """Forgets heartbeats that no question goes back to."""
+    """Forgets heartbeats, and alarms that are over, that no question goes back to. The ledger keeps the latter."""
+    before = context.clock.now() - KEEP
     with context.database.transaction() as session:
-        session.execute(delete(DeviceHeartbeat).where(col(DeviceHeartbeat.received_at) < context.clock.now() - KEEP))
+        session.execute(delete(DeviceHeartbeat).where(col(DeviceHeartbeat.received_at) < before))
+        session.execute(delete(CameraAlarm).where(col(CameraAlarm.cleared_at) < before))
 
 
 def camera_of_device(session: Session, actor: Actor, id_or_code: str | None) -> Camera | None:

@@ -15,6 +15,7 @@ from service.access import Actor, Permission
 from service.kit.errors import NotFound
 from service.kit.intervals import Interval
 from service.sightings.facts import Reading, Sighting
+from service.sightings.statements import LOWER_TRUST
 from service.sightings.tables import Snapshot, ZoneReading
 from service.vision import BedState, QualityReason
 
@@ -80,7 +81,7 @@ def with_lateness(
                 query = query.where(
                     _belongs(facility_id, chosen), _captured_in(span), col(ZoneReading.bed_id).in_(chosen)
                 )
-            late.update(session.exec(query.where(Snapshot.trust == "late")))
+            late.update(session.exec(query.where(col(Snapshot.trust).in_(LOWER_TRUST))))
     return tuple(replace(item, late=True) if item.reading_id in late else item for item in found) if late else found
 
 

@@ -45,7 +45,7 @@ class Snapshot(SQLModel, table=True):
     analysed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     strangers: int = Field(default=0)
     frozen_for: str | None = Field(default=None, max_length=64, index=True)  # a finding that holds the frame
-    trust: str = Field(default="live", max_length=16)  # live | chained | late: see `service.sightings.trust`
+    trust: str = Field(default="live", max_length=16)  # live | chained | late | unproven: `sightings.statements`
     clock_offset_ms: int | None = Field(default=None)  # added to the device's clock to give `captured_at`
     clock_flag: str | None = Field(default=None, max_length=32)  # device | server | disputed: who corrected it
     judged_at: str = Field(default="server", max_length=16)  # server | edge: who looked at the pixels

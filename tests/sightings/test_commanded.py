@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from edge_agent.commands import Commander
 from edge_agent.device_clock import DeviceClock
 from edge_agent.device_key import DeviceKey
+from edge_agent.exposure import ProgramChanger
 from edge_agent.pace import Pace
 from edge_agent.signing import SigningAuth
 from service.contracts import CommandStep, PictureCommandReport, RollCallOut, steps_of
@@ -39,7 +40,7 @@ def roll_call(facility: Facility, ward_id: str, name: str, opens_at: datetime) -
     """A surprise call of the ward, open for half an hour."""
     return RollCall(
         id=name, group_id=name, facility_id=facility.id, kind="surprise", scope="ward",
-        scope_key=f"{ward_id}{name[:8]}", ward_id=ward_id, recorded_at=opens_at,
+        scope_key=f"{ward_id}{name[-8:]}", ward_id=ward_id, recorded_at=opens_at,
         opens_at=opens_at, frozen_until=opens_at + timedelta(minutes=5),
         closes_at=opens_at + timedelta(minutes=30), called_by="user:tester",
     )  # fmt: skip
@@ -79,7 +80,7 @@ def post(client: TestClient, key: DeviceKey, said: PictureCommandReport) -> int:
         headers={"Content-Type": "application/json"},
         auth=SigningAuth(key),
     )
-    return answer.status_code
+    return int(answer.status_code)
 
 
 def picture(context: Context, camera: Camera, number: int, light: int) -> None:
@@ -169,8 +170,8 @@ def test_a_roll_call_that_was_not_open_at_the_camera_is_refused(
 
 def commander(hook: Path | None, pace: Pace) -> Commander:
     return Commander(
-        hook, "http://testserver", lambda: SigningAuth.__new__(SigningAuth), DeviceClock(), pace,
-        settle_seconds=0.01, hold_seconds=0.05,
+        ProgramChanger(hook) if hook is not None else None, "http://testserver",
+        lambda: SigningAuth.__new__(SigningAuth), DeviceClock(), pace, settle_seconds=0.01, hold_seconds=0.05,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
+from time_machine import TimeMachineFixture
 
 from edge_agent.device_key import DeviceKey
 from edge_agent.signing import SigningAuth
@@ -47,6 +48,12 @@ def place(context: Context) -> tuple[Facility, Camera]:
     with context.database.transaction() as session:
         facility = create_facility(session, code="h1")
         return facility, create_camera(session, create_ward(session, facility), "cam1", cadence_seconds=300)
+
+
+@pytest.fixture
+def standing_clock(time_machine: TimeMachineFixture) -> None:
+    """What a busy machine takes to answer is no drift of a camera's clock."""
+    time_machine.move_to(datetime.now(UTC), tick=False)
 
 
 @pytest.fixture
@@ -186,6 +193,7 @@ def beat(client: TestClient, key: DeviceKey, clock: datetime, **values: object) 
     )
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_clock_that_is_off_is_corrected_and_flagged(
     client: TestClient, context: Context, place: tuple[Facility, Camera], key: DeviceKey
 ) -> None:
@@ -214,6 +222,7 @@ def test_a_clock_that_is_off_is_corrected_and_flagged(
     assert [row.sequence for row in disputed] == [3]
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_blind_time_is_data_with_its_cause(
     client: TestClient, app: object, context: Context, place: tuple[Facility, Camera], key: DeviceKey
 ) -> None:
@@ -255,6 +264,7 @@ def test_blind_time_is_data_with_its_cause(
         assert other.get("/api/v1/cameras/health", params={"facility": "h1"}).status_code == 404
 
 
+@pytest.mark.usefixtures("standing_clock")
 def test_a_silent_and_a_frozen_camera_alarm_and_a_replay_does_not_hear_the_real_clock(
     client: TestClient, context: Context, place: tuple[Facility, Camera], key: DeviceKey
 ) -> None:
