@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from edge_agent.commands import Commander
+from edge_agent.commands import ABILITY, Commander
 from edge_agent.device_clock import DeviceClock
 from edge_agent.dialect import Dialect
 from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
+from edge_agent.exposure import changer_of
 from edge_agent.frames import CapturedFrame
 from edge_agent.held import HeldFrames
 from edge_agent.identity import open_identity
@@ -82,6 +83,7 @@ class Agent:
         self._clock = clock or DeviceClock()
         self._opener = opener
         self._identity = open_identity(settings, self._clock)
+        self._changer = changer_of(settings)
         self._pace = Pace(settings.cadence_seconds)
         self._held = HeldFrames()
         self._stop = threading.Event()
@@ -147,9 +149,13 @@ class Agent:
         capturing = threading.Thread(target=self._guard, args=(lambda: self._capture(spool, source),), name="capture")
         sending = threading.Thread(target=self._guard, args=(sender.run,), name="send")
         threads = [capturing, sending]
-        if self._identity.signs and not source.keeps:
+        abilities: Callable[[], dict[str, str]] = dict
+        if self._identity.signs:  # a folder or a video cannot be changed, and says so: silence would be suspicious
             settings, auth = self._settings, self._identity.auth
-            commander = Commander(settings.exposure_hook, settings.server, auth, self._clock, self._pace)
+            changer = None if source.keeps else self._changer
+            marker = settings.spool.with_name(f"{settings.spool.name}.{safe_name(settings.camera)}.changed")
+            commander = Commander(changer, settings.server, auth, self._clock, self._pace, unfinished=marker)
+            abilities = lambda: {ABILITY: commander.ability}  # noqa: E731 - one line of state
             changing = partial(commander.run, self._stop, lambda: open_client(options))
             threads.append(threading.Thread(target=self._guard, args=(changing,), name="command"))
         if local is not None:
@@ -167,6 +173,7 @@ class Agent:
                 proof=proof,
                 updater=updater,
                 dialect=dialect,
+                abilities=abilities,
             )
             threads.append(threading.Thread(target=self._guard, args=(pulse.run,), name="pulse"))
         for thread in threads:
@@ -247,6 +254,7 @@ class Agent:
         for taken in source.frames(self._capture_stop):
             # A folder's pictures carry the time that their names say; a camera's, what this clock reads.
             group.append(taken if source.keeps else self._clock.stamped(taken))
+            self._pace.took()
             held = sum(len(frame.data) for frame in group)
             if taken.more and len(group) < GROUP_FRAMES and held < GROUP_BYTES:
                 continue
@@ -297,7 +305,7 @@ class Agent:
             except sqlite3.OperationalError as error:
                 log(logging.ERROR, "the spool cannot be written: look at the disk", error=str(error))
                 if not source.keeps:
-                    self._held.hold(frame)
+                    self._held.hold(frame, spool)
                     return True
                 pause = DISK_PAUSE_SECONDS
             told = True
@@ -305,11 +313,15 @@ class Agent:
         return False
 
 
+def safe_name(camera: str) -> str:
+    """The camera's code or id as a part of a file's name."""
+    return "".join(c if c.isalnum() or c in "-." else f"%{ord(c):x}" for c in camera)
+
+
 @contextmanager
 def only_one(spool: Path, camera: str) -> Iterator[None]:
     """Hold the camera's place at its spool; the system gives it back when the process dies. Raises `SpoolUnusable`."""
-    safe = "".join(c if c.isalnum() or c in "-." else f"%{ord(c):x}" for c in camera)
-    path = spool.with_name(f"{spool.name}.{safe}.lock")
+    path = spool.with_name(f"{spool.name}.{safe_name(camera)}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)

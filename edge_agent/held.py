@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections import deque
+from contextlib import suppress
 
 from edge_agent.frames import CapturedFrame
 from edge_agent.logs import log
@@ -14,7 +16,8 @@ DROPPED = "dropped.disk_failing"
 
 
 class HeldFrames:
-    """Of one capturing thread. Roll-call pictures give way last, then the oldest first; what gives way is counted."""
+    """Of one capturing thread. When they are too many, older ones in the spool give way to them. If the disk takes not
+    even that, the oldest here do, roll-call pictures last; what gives way is counted."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max = max_bytes
@@ -22,10 +25,14 @@ class HeldFrames:
         self._bytes = 0
         self._lost = 0
 
-    def hold(self, frame: CapturedFrame) -> None:
-        """Keep `frame` until the disk takes it."""
+    def hold(self, frame: CapturedFrame, spool: Spool) -> None:
+        """Keep `frame` until the disk takes it. One that stays full for long is made to, by what is older on it."""
         self._frames.append(frame)
         self._bytes += len(frame.data)
+        if self._bytes > self._max:
+            with suppress(sqlite3.OperationalError):
+                spool.give_way(self._bytes)
+                self.release(spool)
         while self._bytes > self._max and self._frames:
             victim = min(self._frames, key=lambda held: held.priority)
             self._frames.remove(victim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,6 +27,7 @@ class Pace:
         self._open_until: dict[str, datetime] = {}
         self._commands: list[tuple[str, tuple[Literal["dark", "bright"], ...]]] = []
         self._summoned = threading.Event()
+        self._taken = threading.Event()
         self._lock = threading.Lock()
 
     @property
@@ -59,9 +61,17 @@ class Pace:
         with self._lock:
             return ROLL_CALL if self._in_roll_call(now) else NORMAL
 
-    def summon(self) -> None:
-        """A picture is wanted at once."""
+    def took(self) -> None:
+        """A picture was taken."""
+        self._taken.set()
+
+    def summon_and_wait(self, seconds: float, stop: threading.Event) -> None:
+        """A picture is wanted at once: returns when one was taken, after `seconds`, or when stopped."""
+        self._taken.clear()
         self._summoned.set()
+        until = time.monotonic() + seconds
+        while not stop.is_set() and (left := until - time.monotonic()) > 0 and not self._taken.wait(min(left, 0.1)):
+            pass
 
     def commanded(self) -> tuple[str, tuple[Literal["dark", "bright"], ...]] | None:
         """A roll call and the change in the picture that it commands, once; none when there is no new one."""
@@ -76,7 +86,7 @@ class Pace:
         return False
 
     def wait(self, seconds: float, stop: threading.Event) -> None:
-        """Wait so long, but not beyond a summons, and not much beyond `stop`."""
+        """Wait so long, but not beyond a summons, and not beyond `stop` by more than a quarter of a second."""
         left = timedelta(seconds=seconds).total_seconds()
         while left > 0 and not stop.is_set():
             step = min(left, 0.25)

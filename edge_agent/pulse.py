@@ -62,9 +62,11 @@ class Pulse:
         proof: Proof | None = None,
         updater: Updater | None = None,
         dialect: Dialect | None = None,
+        abilities: Callable[[], dict[str, str]] = dict,
     ) -> None:
         """`auth`: how to sign or what token to carry, asked for at each request. `proof` hears what went well,
-        `updater` what versions the server offers, `dialect` what it understands."""
+        `updater` what versions the server offers, `dialect` what it understands; `abilities` go along with
+        the versions of each heartbeat."""
         self._spool = spool
         self._client = client
         self._auth = auth
@@ -75,6 +77,7 @@ class Pulse:
         self._proof = proof or Proof()
         self._updater = updater
         self._dialect = dialect or Dialect()
+        self._abilities = abilities
         self._repay_after = 0.0
         self._offers: tuple[ReleaseOffer, ...] = ()
         self._etag = ""
@@ -169,7 +172,7 @@ class Pulse:
             spool_depth=found[0].waiting if found else 0,
             refused=found[0].refused if found else 0,
             dropped={name[8:][:64]: value for name, value in counters.items() if name.startswith("dropped.")},
-            versions=versions(self._updater),
+            versions=versions(self._updater) | self._abilities(),
             clock_offset_ms=self._clock.offset_ms(),
             temperature_c=temperature(),
             captured=counters.get("captured", 0),

@@ -130,6 +130,21 @@ class AgentSettings(BaseModel):
         title="Exposure hook",
         description="Program that is called with dark, bright or normal when a roll call commands a change.",
     )
+    onvif: str | None = Field(
+        default=None,
+        title="ONVIF service",
+        description="http://host/onvif/device_service: the camera's own service changes its picture, without a hook.",
+    )
+    onvif_credentials: Path | None = Field(
+        default=None,
+        title="ONVIF credentials",
+        description="File with user:password of an ONVIF user who may change the picture. Default: the stream's.",
+    )
+    onvif_change: Literal["auto", "exposure", "brightness", "infrared"] = Field(
+        default="auto",
+        title="ONVIF change",
+        description="What is changed: exposure, brightness, infrared; auto: the first of these that the camera can.",
+    )
     matching: Literal["server", "local"] = Field(
         default="server",
         title="Matching",
@@ -220,6 +235,8 @@ class AgentSettings(BaseModel):
             raise ValueError("matching local needs a key_file (wardwatch-edge pair makes it), a token will not do")
         if self.matching == "local" and self.models is None:
             raise ValueError("matching local needs models: the folder of the server's model pack")
+        if self.onvif is not None and self.exposure_hook is not None:
+            raise ValueError("onvif and exposure_hook change one picture: choose one")
         if self.proxy is not None and not self.server.startswith("https://"):
             raise ValueError("a proxy goes with an https server: it would read token and pictures otherwise")
         if self.follow and self.until_empty:

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Literal
 
-from edge_agent.errors import SpoolDamaged, SpoolFull, SpoolUnusable
+from edge_agent.errors import SpoolDamaged, SpoolUnusable
 from edge_agent.frames import CapturedFrame, Origin, media_type
 from edge_agent.spool_capture import NO_NOTE, CaptureNote, Signer, capture_note, note_capture, owe_statement, set_nonce
+from edge_agent.spool_reserve import RESERVE_BYTES, Reserve
+from edge_agent.spool_room import DropOldest, HoldSource, OverflowPolicy, Room, count, drop_oldest, make_room, room_of
 from edge_agent.spool_schema import is_damage, open_file
 from edge_agent.spool_seal import SpoolSeal
 from service.contracts import SEQUENCE_MAX, CaptureStatement
 from service.kit.clock import utc
+
+__all__ = ["DropOldest", "HoldSource", "OverflowPolicy", "Room", "Spool", "SpooledFrame", "Taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,47 +46,6 @@ class SpooledFrame:
     attempts: int
     data: bytes
     note: CaptureNote = NO_NOTE
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What a camera's part of the spool holds, in bytes of pictures."""
-
-    waiting: int
-    refused: int
-    waiting_frames: int
-    refused_frames: int
-
-
-class OverflowPolicy(Protocol):
-    """What happens when there is no room for one more picture."""
-
-    @property
-    def max_bytes(self) -> int:
-        """Bytes of pictures, waiting and refused, that a camera may hold."""
-        ...
-
-    @property
-    def drops(self) -> bool:
-        """Whether older pictures give way; otherwise `put` raises `SpoolFull` and the source waits."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class DropOldest:
-    """The oldest pictures give way, those refused first, those of a roll call last: for a live camera, whose present
-    cannot wait."""
-
-    max_bytes: int
-    drops: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class HoldSource:
-    """The source waits: for folders and files, which keep what was not taken. Refused pictures still give way."""
-
-    max_bytes: int
-    drops: bool = False
 
 
 class Spool:
@@ -116,6 +79,9 @@ class Spool:
         self._connection, self.rescued_from = open_file(path)
         with self._transaction():
             self._connection.execute("INSERT OR IGNORE INTO camera VALUES (?, ?)", (camera, first_sequence))
+        self._reserve = Reserve(path, min(RESERVE_BYTES, policy.max_bytes // 8))
+        if policy.drops:
+            self._reserve.keep()
 
     def __enter__(self) -> Spool:
         return self
@@ -174,7 +140,7 @@ class Spool:
             taken = tuple(self._put(connection, frame, sha256) for frame, sha256 in zip(frames, sums, strict=True))
             fresh = sum(each.fresh for each in taken)
             if fresh:
-                self._count(connection, "captured", fresh)
+                count(connection, self.camera, "captured", fresh)
         self.arrived.set()
         return taken
 
@@ -183,7 +149,7 @@ class Spool:
         known = self._taken_as(connection, frame.origin, sha256, captured_at)
         if known is not None:
             return Taken(known, fresh=False)
-        self._make_room(connection, len(frame.data))
+        make_room(connection, self.path, self.camera, self._policy, len(frame.data), spared=self._sending)
         sequence = self._next_sequence(connection)
         spooled_at = datetime.now(UTC).isoformat()
         row = (self.camera, sequence, captured_at, spooled_at, media_type(frame.data), sha256, len(frame.data))
@@ -197,6 +163,28 @@ class Spool:
         if frame.origin is not None:
             self._mark_taken(connection, frame.origin, sha256, captured_at, sequence)
         return Taken(sequence, fresh=True)
+
+    def give_way(self, size: int) -> int:
+        """The disk itself is full: at least `size` bytes of pictures give way, in their order, and are counted. What
+        they took is used again by those that come. Returns the bytes freed, 0 where the source waits instead.
+
+        Raises `sqlite3.OperationalError` when the disk takes not even that.
+        """
+        if not self._policy.drops:
+            return 0
+        with self._lock:
+            self._reserve.give_up()
+            try:
+                self._write_back()  # what the log holds is moved into the file: room in the log for what follows
+                with self._transaction() as connection:
+                    freed = drop_oldest(connection, self.camera, size, spared=self._sending)
+                self._write_back()
+            finally:
+                self._reserve.keep()
+        return freed
+
+    def _write_back(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def forget(self, origin: Origin) -> None:
         """The file is gone from its folder: a later one of the same name is another picture."""
@@ -238,50 +226,6 @@ class Spool:
         if sequence > SEQUENCE_MAX:
             raise SpoolUnusable(f"camera {self.camera} has used up its sequences", remedy="register it as a new camera")
         return int(sequence)
-
-    def _make_room(self, connection: sqlite3.Connection, size: int) -> None:
-        room = self._room(connection)
-        excess = room.waiting + room.refused + size - self._policy.max_bytes
-        if excess <= 0:
-            return
-        if not self._policy.drops and room.waiting_frames and excess > room.refused:
-            raise SpoolFull(
-                f"{self.path} holds {room.waiting} bytes for {self.camera}, the bound is {self._policy.max_bytes}",
-                remedy="bring the server back, or raise --max-spool-mb",
-            )
-        for state in ("refused", "waiting") if self._policy.drops else ("refused",):
-            excess -= self._drop_oldest(connection, state, excess)
-            if excess <= 0:
-                return
-        # What is left over is the frame being sent, or one picture larger than the bound: better kept than lost.
-
-    def _drop_oldest(self, connection: sqlite3.Connection, state: str, excess: int) -> int:
-        """Delete the oldest frames of `state` until `excess` bytes are free; returns the bytes freed."""
-        freed, gone = 0, []
-        for number, sequence, size in self._by_age(connection, state):
-            if freed >= excess:
-                break
-            if sequence != self._sending:
-                gone.append((number,))
-                freed += size
-        connection.executemany("DELETE FROM frame WHERE id = ?", gone)
-        if gone:
-            self._count(connection, f"dropped.oldest_{state}", len(gone))
-        return freed
-
-    def _by_age(self, connection: sqlite3.Connection, state: str) -> Iterator[tuple[int, int, int]]:
-        """(id, sequence, size) in the order in which frames give way: by priority, then by age."""
-        spared = {
-            sequence
-            for (sequence,) in connection.execute(
-                "SELECT sequence FROM capture WHERE camera = ? AND priority > 0", (self.camera,)
-            )
-        }
-        query = "SELECT id, sequence, size FROM frame WHERE camera = ? AND state = ? ORDER BY sequence"
-        for wanted in (False, True) if spared else (False,):
-            for number, sequence, size in connection.execute(query, (self.camera, state)):
-                if (sequence in spared) is wanted:
-                    yield number, sequence, size
 
     # --- to the server ---------------------------------------------------------------------------------------------
 
@@ -331,7 +275,7 @@ class Spool:
             cursor = connection.execute("DELETE FROM frame WHERE camera = ? AND sequence = ?", (self.camera, sequence))
             self._sending = None
             if cursor.rowcount:
-                self._count(connection, "duplicate" if duplicate else "delivered")
+                count(connection, self.camera, "duplicate" if duplicate else "delivered")
                 self._note(connection, "last_delivered_at", datetime.now(UTC).isoformat())
 
     def owed(self, limit: int = 100) -> tuple[CaptureStatement, ...]:
@@ -356,7 +300,7 @@ class Spool:
                 (status, reason, self.camera, sequence),
             )
             self._sending = None
-            self._count(connection, "refused")
+            count(connection, self.camera, "refused")
 
     def postpone(self, sequence: int, *, error: str, counts: bool, not_before: float = 0.0) -> None:
         """The frame could not be sent now. `counts`: the server answered this frame with an error of its own.
@@ -370,38 +314,24 @@ class Spool:
                 (1 if counts else 0, error, not_before, self.camera, sequence),
             )
             self._sending = None
-            self._count(connection, "retried")
+            count(connection, self.camera, "retried")
 
     # --- of itself -------------------------------------------------------------------------------------------------
 
     def room(self) -> Room:
         """What is held now."""
         with self._lock:
-            return self._room(self._connection)
-
-    def _room(self, connection: sqlite3.Connection) -> Room:
-        sums = {"waiting": (0, 0), "refused": (0, 0)}
-        for state, size, count in connection.execute(
-            "SELECT state, bytes, frames FROM room WHERE camera = ?", (self.camera,)
-        ):
-            sums[state] = (size, count)
-        return Room(sums["waiting"][0], sums["refused"][0], sums["waiting"][1], sums["refused"][1])
+            return room_of(self._connection, self.camera)
 
     def count(self, name: str, by: int = 1) -> None:
         """Add to a counter that survives restarts."""
         with self._transaction() as connection:
-            self._count(connection, name, by)
+            count(connection, self.camera, name, by)
 
     def note(self, name: str, value: str) -> None:
         """Write down a current state, with the time, for `wardwatch-edge status`."""
         with self._transaction() as connection:
             self._note(connection, name, value)
-
-    def _count(self, connection: sqlite3.Connection, name: str, by: int = 1) -> None:
-        connection.execute(
-            "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            (self.camera, name, by),
-        )
 
     def _note(self, connection: sqlite3.Connection, name: str, value: str) -> None:
         connection.execute(

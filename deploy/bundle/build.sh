@@ -44,6 +44,7 @@ echo "wardwatch==$version --hash=sha256:$digest" >"$bundle/wardwatch.lock"
 "$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' >"$bundle/python-version"
 cp requirements.lock README.md LICENSE CHANGELOG.md "$bundle/"
 cp -R docs "$bundle/docs"
+cp -R deploy "$bundle/deploy" # units, settings and alert rules of server and boxes
 mkdir "$bundle/$models"
 cp -R "$models"/*.onnx "$models"/manifest.json "$models"/MODEL* "$bundle/$models/"
 install -m 0755 deploy/bundle/install.sh "$bundle/install.sh"

@@ -72,7 +72,7 @@ def _stream(text: str, credentials: Path | None) -> SourceAddress:
     if parts.password:
         keep_secret(parts.password)
     if credentials is not None:
-        user, password = _read_credentials(credentials)
+        user, password = read_credentials(credentials)
         keep_secret(password)
         keep_secret(quote(password, safe=""))
         place = parts.netloc.rpartition("@")[2]
@@ -80,7 +80,8 @@ def _stream(text: str, credentials: Path | None) -> SourceAddress:
     return SourceAddress(SourceKind.STREAM, urlunsplit(parts))
 
 
-def _read_credentials(path: Path) -> tuple[str, str]:
+def read_credentials(path: Path) -> tuple[str, str]:
+    """User and password of the file's one line. Raises `SourceUnusable`."""
     try:
         with path.open("r", encoding="utf-8") as file:
             line = file.readline(1024).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -13,6 +14,24 @@ Known = Callable[[Origin], bool]
 
 Count = Callable[[str], None]
 """Counts something that a source passed over, by its cause."""
+
+
+LATEST_WINS = "missed.slow"
+"""The policy when the device is slower than its schedule: the picture of now is taken, those missed are counted."""
+
+
+def next_due(due: float, cadence: float, pause: float, count: Count) -> float:
+    """When the next picture of a live camera is due (`time.monotonic`), after one that was due at `due` and is taken.
+
+    `pause`: to the next one, seconds. One taken before its time, for a roll call, begins a new beat.
+    """
+    now = time.monotonic()
+    following = min(max(due, now - cadence), now) + pause
+    if following > now:
+        return following
+    if pause > 0:  # late: what was missed is missed, and not made up by a burst
+        count(LATEST_WINS)
+    return now + pause
 
 
 class Source(Protocol):

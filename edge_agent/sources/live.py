@@ -18,7 +18,7 @@ from edge_agent.frames import CapturedFrame
 from edge_agent.gate import Chooser
 from edge_agent.logs import log
 from edge_agent.pace import Pace
-from edge_agent.sources.base import Count
+from edge_agent.sources.base import Count, next_due
 from edge_agent.sources.opencv import ONE_THREAD, cv2, encode_jpeg
 from service.kit.clock import Clock, system_clock
 
@@ -49,9 +49,6 @@ class LiveOptions:
     retry_max_seconds: float = 60.0
     look_seconds: float | None = None
 
-
-LATEST_WINS = "missed.slow"
-"""The policy when the device is slower than its schedule: the picture of now is taken, those missed are counted."""
 
 Opener = Callable[[], "VideoCapture"]
 
@@ -116,7 +113,7 @@ class LiveSource:
                 self._count("camera_away")
                 pause = self._backoff.next()
                 log(logging.WARNING, "the camera gives no picture", source=self._shown, next_try_s=round(pause, 1))
-                stop.wait(pause)
+                self._pace.wait(pause, stop)  # a roll call is no time to wait for the next attempt
                 due = time.monotonic()
                 continue
             if self._backoff.failures:
@@ -126,16 +123,7 @@ class LiveSource:
                 self._let_go()
             if frame.data:
                 yield frame
-            due = self._due_after(max(due, time.monotonic() - self._pace.cadence_seconds))
-
-    def _due_after(self, due: float) -> float:
-        pause = self._chooser.pause()
-        now, due = time.monotonic(), due + pause
-        if due >= now:
-            return due
-        if pause > 0:  # late: what was missed is missed, and not made up by a burst
-            self._count(LATEST_WINS)
-        return now + pause
+            due = next_due(due, self._pace.cadence_seconds, self._chooser.pause(), self._count)
 
     def done_with(self, frame: CapturedFrame) -> None:
         """A camera keeps nothing."""

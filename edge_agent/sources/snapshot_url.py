@@ -16,7 +16,7 @@ from edge_agent.backoff import Backoff
 from edge_agent.frames import CapturedFrame, media_type
 from edge_agent.logs import log
 from edge_agent.pace import Pace
-from edge_agent.sources.base import Count
+from edge_agent.sources.base import Count, next_due
 from service.kit.clock import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -73,13 +73,14 @@ class SnapshotUrlSource:
                 self._count("camera_away")
                 pause = self._backoff.next()
                 log(logging.WARNING, "the camera gives no picture", source=self._shown, next_try_s=round(pause, 1))
-                stop.wait(pause)
+                self._pace.wait(pause, stop)  # a roll call is no time to wait for the next attempt
+                due = time.monotonic()
                 continue
             self._backoff.reset()
             if self._chooser is None or self._chooser.passes(_decoded(frame.data), summoned=summoned):
                 yield frame
             pause = self._pace.pause(self._clock.now()) if self._chooser is None else self._chooser.pause()
-            due = time.monotonic() + pause
+            due = next_due(due, self._pace.cadence_seconds, pause, self._count)
 
     def done_with(self, frame: CapturedFrame) -> None:
         """A camera keeps nothing."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import importlib.metadata
 import os
@@ -24,11 +22,13 @@ from edge_agent.errors import (
     UpdateBusy,
     UpdateRefused,
 )
-from edge_agent.update.health import VERSION
+from edge_agent.update.health import RELEASE_KEY, VERSION
 from edge_agent.update.slots import CODE, MANIFEST, Home, State
+from edge_agent.update.trust import read_key
 from service.contracts.releases import (
     ANY_PLATFORM,
     FILES,
+    SIGNATURE,
     BundleHead,
     is_release_signed,
     read_bundle_head,
@@ -57,18 +57,12 @@ def platform() -> str:
 
 
 def release_key(home: Home) -> bytes:
-    """The release key's public half, 32 bytes, put here at the installation. Raises `BundleUnsigned`."""
-    try:
-        raw = base64.b64decode((home.path / KEY_FILE).read_text(encoding="ascii").strip(), validate=True)
-    except (OSError, UnicodeDecodeError, binascii.Error):
-        raw = b""
-    if len(raw) != 32:
-        raise BundleUnsigned(
-            f"{home.path / KEY_FILE} holds no release key",
-            field="home",
-            remedy="put the public half there that came with the installation",
-        )
-    return raw
+    """The release key's public half, 32 bytes, put here at the installation. Raises `BundleUnsigned`.
+
+    Where the launcher was given a key file, that one, and only if the agent could not have written it.
+    """
+    told = os.environ.get(RELEASE_KEY, "")
+    return read_key(Path(told), guarded=True) if told else read_key(home.path / KEY_FILE, guarded=False)
 
 
 def running_version(home: Home, base_version: str) -> str:
@@ -153,10 +147,11 @@ def _unpack(path: Path, head: BundleHead, folder: Path) -> None:
                     raise BundleDamaged(f"{name} is not what the manifest says", remedy=_TAKE_AGAIN)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
         raise BundleDamaged(f"it cannot be unpacked: {type(error).__name__}", remedy=_TAKE_AGAIN) from None
-    with (folder / MANIFEST).open("xb") as file:
-        file.write(head.manifest_bytes)
-        file.flush()
-        os.fsync(file.fileno())
+    for name, data in ((SIGNATURE, head.signature.encode("ascii")), (MANIFEST, head.manifest_bytes)):
+        with (folder / name).open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _copy(source: IO[bytes], file: IO[bytes], size: int) -> str:

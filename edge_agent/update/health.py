@@ -11,6 +11,8 @@ from edge_agent.logs import log
 
 HOME, RUN, VERSION = "WARDWATCH_EDGE_HOME", "WARDWATCH_EDGE_RUN", "WARDWATCH_EDGE_VERSION"
 """Set by the launcher: the folder of versions, this start's random name, and the version that was started."""
+RELEASE_KEY = "WARDWATCH_EDGE_RELEASE_KEY"
+"""And the release key's file, where that lies outside the folder, out of the agent's reach."""
 HEALTH_FILE = "healthy"
 RESTART_STATUS = 75
 """The agent ends so when another version was put in: EX_TEMPFAIL of sysexits.h."""

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -69,8 +69,10 @@ class State:
 class Home:
     """A box's folder of versions: `slot-a`, `slot-b`, `current` -> one of them, `state.json`, `release.pub`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, vouched: Callable[[Path], bool] | None = None) -> None:
+        """`vouched`: whether a slot is a release's, asked before it is started; none: its own manifest is believed."""
         self.path = path
+        self._vouched = vouched
 
     # --- what is there ----------------------------------------------------------------------------------------------
 
@@ -93,11 +95,12 @@ class Home:
         return self.path / slot / CODE
 
     def is_whole(self, slot: str) -> bool:
-        """Whether every file of `slot` is as its manifest says."""
+        """Whether every file of `slot` is as its manifest says, and the manifest is vouched for."""
         folder = self.path / slot
         try:
             files = json.loads((folder / MANIFEST).read_bytes())["files"]
-            return all(_sha256(folder / CODE / name) == about["sha256"] for name, about in files.items())
+            whole = all(_sha256(folder / CODE / name) == about["sha256"] for name, about in files.items())
+            return whole and (self._vouched is None or self._vouched(folder))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 

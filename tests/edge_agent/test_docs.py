@@ -32,7 +32,7 @@ def test_every_counter_is_in_the_guide() -> None:
     code = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "edge_agent").rglob("*.py") if "kiosk" not in path.parts
     )
-    named = set(re.findall(r'count\((?:connection, )?"([a-z_.]+)"', code))
+    named = set(re.findall(r'count\((?:connection, (?:self\.)?camera, )?"([a-z_.]+)"', code))
     named |= {f"ignored.{cause}" for cause in re.findall(r'(?:return|entry,) "([a-z_]+)", (?:f?"|str)', code)}
     named |= {"duplicate", "delivered", "dropped.oldest_waiting", "dropped.oldest_refused"}
     assert {"captured", "refused", "ignored.too_large", "ignored.unreadable", "camera_away"} <= named

@@ -18,6 +18,7 @@ from edge_agent.errors import SettingsInvalid
 from edge_agent.gate import BLURRED_BELOW, Gate, Passed, sharpness
 from edge_agent.pace import Pace
 from edge_agent.sources import SourceKind, parse_address
+from edge_agent.sources.base import LATEST_WINS
 from edge_agent.sources.snapshot_url import SnapshotUrlSource
 from service.vision.reading import UnobservedCause
 from service.vision.view import DEFAULT_VIEW_POLICY, check_view
@@ -123,7 +124,7 @@ def test_a_jpeg_at_an_address_is_taken_as_it_is(camera: int, tmp_path: Path) -> 
     assert address.kind is SourceKind.SNAPSHOT
     assert "pass" not in address.shown
     causes: Counter[str] = Counter()
-    source = SnapshotUrlSource(address.value, address.shown, lambda cause: causes.update([cause]), Pace(0.01))
+    source = SnapshotUrlSource(address.value, address.shown, lambda cause: causes.update([cause]), Pace(0.0))
     stop = threading.Event()
     for number, frame in enumerate(source.frames(stop)):
         assert frame.data == jpeg(5)
@@ -144,6 +145,8 @@ def watch(port: int, pictures: list[bytes], wanted: int, pace: Pace, look: float
     stop, out = threading.Event(), []
 
     def count(cause: str) -> None:
+        if cause == LATEST_WINS:
+            return  # a busy machine is slow besides
         causes[cause] += 1
         if sum(causes.values()) + len(out) >= len(pictures):
             stop.set()

@@ -239,7 +239,7 @@ def take(number):
         held.release(spool)
         spool.put(frame)
     except sqlite3.OperationalError:
-        held.hold(frame)
+        held.hold(frame, spool)
 take(0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 for number in range(1, 5):
