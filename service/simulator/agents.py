@@ -9,6 +9,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+
+from edge_agent.device_key import DeviceKey
 from edge_agent.errors import SpoolUnusable
 from edge_agent.spool_report import read_status
 from service.simulator.credentials import write_secret
@@ -68,6 +71,19 @@ class CameraBox:
                 remedy=f"see wardwatch-edge spool ls --spool {self._spool}",
             )
         return self.dropped - status.counters.get("captured", 0) + status.waiting
+
+    @property
+    def server(self) -> str:
+        """The server as the box names it, and signs for it."""
+        return self.relay.address
+
+    def line(self) -> httpx.BaseTransport | None:
+        """How the box's own requests reach the server; none: straight."""
+        return None
+
+    def key(self) -> DeviceKey | None:
+        """What the box signs with; none when it has a token."""
+        return DeviceKey.load(self._home / "device.key") if self._is_paired else None
 
     def stop(self) -> None:
         """Ends the agent; what it spooled stays."""

@@ -16,6 +16,7 @@ from service.simulator.agents import CameraBox
 from service.simulator.api import Api
 from service.simulator.credentials import Credentials
 from service.simulator.errors import Stuck
+from service.simulator.obeying import calls_at, obey_all, open_call
 from service.simulator.records import HospitalSystem, RecordedEvent
 from service.simulator.relay import Relay
 from service.simulator.scenario import Scenario
@@ -137,12 +138,25 @@ class Driver:
             self._move(step.span.end)
             watermark = step.span.end
             events = self._record(events, watermark)
+            dropped += self._call(watermark, ahead)
             tell(Advance(watermark, dropped, planned, self._note()))
         self._set_network(watermark)
         self._wait_until_done(watermark)
         while self._answer(watermark):
             self._wait_until_done(watermark)
         return dropped
+
+    def _call(self, at: datetime, ahead: RenderAhead) -> int:
+        """Opens the roll calls of this instant, and lets every camera obey; how many pictures that took."""
+        taken = 0
+        for call in calls_at(self._scenario, at):
+            open_call(self._scenario, call, self._people[1])
+            taken += obey_all(self._scenario, list(self._boxes.values()), at, lambda shots: self._take(shots, ahead))
+        return taken
+
+    def _take(self, shots: Sequence[Shot], ahead: RenderAhead) -> None:
+        for item in ahead.begin(shots).result():
+            self._boxes[item.shot.camera].drop(item.path, item.shot.at)
 
     def _record(self, events: list[RecordedEvent], upto: datetime) -> list[RecordedEvent]:
         """Tells the server what the hospital's system has recorded by `upto`; returns the rest."""

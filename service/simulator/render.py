@@ -72,6 +72,9 @@ class Renderer:
         for index, bed in enumerate(scene.beds):
             if bed.face is not None:
                 self._lay_face(picture, index, bed, scene.lamp)
+        if scene.gain != 1.0:
+            table = np.clip(np.arange(256, dtype=np.float32) * scene.gain, 0, 255).astype(np.uint8)
+            picture = np.asarray(cv2.LUT(picture, table), np.uint8)
         return self._noisy(picture, scene)
 
     def jpeg(self, scene: Scene) -> bytes:

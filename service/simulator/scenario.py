@@ -155,10 +155,18 @@ class FacilityPlace(_Part):
 
 class Disturbance(Span):
     """`network_cut`: the camera's box cannot reach the server and delivers later; `dead`: no pictures at all;
-    `covered`: something hangs before the lens."""
+    `covered`: something hangs before the lens; `replayed`: when a roll call commands a change in the picture, the box
+    says that it was done, and sends the room as it was."""
 
     camera: Code
-    kind: Literal["network_cut", "dead", "covered"]
+    kind: Literal["network_cut", "dead", "covered", "replayed"]
+
+
+class RollCallAt(_Part):
+    """A surprise roll call, of one ward or of all."""
+
+    at: AwareDatetime
+    ward: Code | None = None
 
 
 class Staff(_Part):
@@ -190,6 +198,7 @@ class Scenario(_Part):
     facility: FacilityPlace
     patients: tuple[PatientStory, ...] = Field(min_length=1)
     disturbances: tuple[Disturbance, ...] = ()
+    roll_calls: tuple[RollCallAt, ...] = ()
     staff: Staff = Staff()
     bounds: Bounds = Bounds()
 
@@ -232,6 +241,11 @@ class Scenario(_Part):
         for item in self.disturbances:
             if item.camera not in codes:
                 raise ValueError(f"no camera is called {item.camera}")
+        for call in self.roll_calls:
+            if call.ward not in (None, *(ward.code for ward in self.facility.wards)):
+                raise ValueError(f"no ward is called {call.ward}")
+            if not self.span.contains(call.at):
+                raise ValueError("a roll call lies outside of the scenario's time")
         return self
 
 

@@ -54,9 +54,11 @@ class Lamp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One frame. `covered`: something hangs before the lens. `grain`: a seed of the sensor's noise."""
+    """One frame. `covered`: something hangs before the lens. `grain`: a seed of the sensor's noise.
+    `gain`: how much more light the sensor gathers than usual."""
 
     beds: tuple[BedScene, ...]
     lamp: Lamp = Lamp.DAY
     covered: bool = False
     grain: int = 0
+    gain: float = 1.0

@@ -16,11 +16,13 @@ _PAUSE_OFFSET = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A picture to take."""
+    """A picture to take. `exposure`: as a roll call commands, dark or bright; `claimed`: what its box says it is."""
 
     camera: str
     at: datetime
     covered: bool = False
+    exposure: str = ""
+    claimed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def pauses(scenario: Scenario) -> tuple[datetime, ...]:
     step = timedelta(minutes=scenario.step_minutes)
     instants = {at + _PAUSE_OFFSET for at in _every(scenario.span, step)} | {scenario.span.end + _PAUSE_OFFSET}
     instants |= {at for story in scenario.patients for at in _changes(scenario, story)}
+    instants |= {call.at for call in scenario.roll_calls}
     for item in scenario.disturbances:
         instants |= {item.start, item.end} if item.kind == "network_cut" else set()
     # Night looks are answered hours after the last check; the end waits for them.

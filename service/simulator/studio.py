@@ -21,6 +21,9 @@ from service.simulator.scenario import Scenario
 from service.simulator.scene import BedScene, Posture, Scene
 from service.simulator.schedule import Shot
 
+_GAINS = {"": 1.0, "dark": 0.4, "bright": 1.6}
+"""Two stops apart: a commanded exposure, as the sensor sees it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudioSetup:
@@ -61,6 +64,7 @@ class Studio:
             beds=tuple(beds),
             lamp=lamp_at(self._scenario, shot.at, infrared=camera.infrared),
             covered=shot.covered,
+            gain=_GAINS[shot.exposure],
             grain=seed_of(self._scenario, shot.camera, shot.at.astimezone(UTC).isoformat()),
         )
 

@@ -33,12 +33,12 @@ from tests.simulator.conftest import PACK, ROOT, SCENARIOS
 pytestmark = [pytest.mark.e2e, pytest.mark.models]
 
 NIGHT = """
-name: two-beds
-title: Two beds for an evening
-title_zh: 两张床一个傍晚
+name: two-wards
+title: Two wards for an afternoon
+title_zh: 两个病区一个下午
 seed: 5
-start: 2026-03-02T14:30:00+08:00
-days: 0.09
+start: 2026-03-02T15:00:00+08:00
+days: 0.06
 cadence_minutes: 30
 dense_minutes: 15
 step_minutes: 60
@@ -56,6 +56,11 @@ facility:
       name_zh: 综合科
       cameras:
         - {code: B1-C1, room: row, beds: ["01", "02", "03", "04"], infrared: true}
+    - code: B2
+      name: Elderly
+      name_zh: 老年科
+      cameras:
+        - {code: B2-C1, room: aisle, beds: ["01", "02", "03"]}
 patients:
   - {patient_no: Q1, admission_no: B1, bed: B1-01, face: f00, sex: female, admitted_at: 2026-02-28T10:00:00+08:00,
      note: honest, expected_findings: []}
@@ -63,8 +68,16 @@ patients:
      note: honest, expected_findings: []}
   - {patient_no: Q3, admission_no: B3, bed: B1-03, face: f14, sex: female, admitted_at: 2026-02-28T10:00:00+08:00,
      never_there: true, note: nobody, expected_findings: []}
+  - {patient_no: Q4, admission_no: B4, bed: B2-01, face: f31, sex: male, admitted_at: 2026-02-28T10:00:00+08:00,
+     occupant: f35, note: somebody else lies there, expected_findings: []}
+  - {patient_no: Q5, admission_no: B5, bed: B2-02, face: f08, sex: female, admitted_at: 2026-02-28T10:00:00+08:00,
+     away: [{kind: imaging, from: 2026-03-02T15:20:00+08:00, to: 2026-03-02T16:05:00+08:00}], note: at the scanner,
+     expected_findings: []}
+  - {patient_no: Q6, admission_no: B6, bed: B2-03, face: f16, sex: male, admitted_at: 2026-02-28T10:00:00+08:00,
+     turned_away: 1.0, note: sleeps with the face to the wall, expected_findings: []}
 disturbances:
-  - {kind: network_cut, camera: B1-C1, from: 2026-03-02T15:00:00+08:00, to: 2026-03-02T16:00:00+08:00}
+  - {kind: network_cut, camera: B1-C1, from: 2026-03-02T15:10:00+08:00, to: 2026-03-02T16:00:00+08:00}
+  - {kind: covered, camera: B2-C1, from: 2026-03-02T15:35:00+08:00, to: 2026-03-02T15:55:00+08:00}
 bounds:
   bed_states: 0.5
   presence: 0.5
@@ -83,7 +96,7 @@ class Told:
     edge: int
     checks: list[tuple[str, str, str]]
     beds: list[tuple[str, str, str, str, str, float]]
-    views: list[tuple[str, str | None, str]]
+    views: list[tuple[str, str, str]]
     traces: int
     crops: list[str | None]
 
@@ -100,9 +113,11 @@ def test_presence_is_the_same_whether_pictures_leave_the_box_or_not(
     sent = _play(tmp_path / "pictures", evening, "server")
     stayed = _play(tmp_path / "readings", evening, "local")
     assert sent.checks == stayed.checks
-    assert len(sent.checks) == 3  # one routine check of three stays
+    assert len(sent.checks) == 6  # one routine check of six stays on two wards
+    assert {outcome for *_, outcome in sent.checks} >= {"present_verified", "off_ward", "impostor_suspected"}
     assert sent.beds == stayed.beds
-    assert {state for _, _, state, *_ in sent.beds} >= {"patient", "empty"}
+    states = {state for _, _, state, *_ in sent.beds}
+    assert states == {"patient", "empty", "other_person", "unidentified", "unobserved"}
     assert (sent.views, sent.traces) == (stayed.views, stayed.traces)
     assert sent.late == stayed.late > 0  # the check at 15:30 lies in the cut
     assert (sent.signed, stayed.signed) == (sent.pictures, stayed.pictures)
@@ -122,7 +137,7 @@ def _play(folder: Path, setup: StudioSetup, matching: str) -> Told:
     migrate.upgrade(settings)
     context = open_context(settings)
     credentials = credentials_for(context, setup.scenario, matching=matching)
-    with _served(settings) as address:
+    with served(settings) as address:
         driver = Driver(setup, address, credentials, folder / "cameras", PACK)
         try:
             report = driver.run(lambda _advance: None)
@@ -161,14 +176,14 @@ def _told(session: Session, late: int) -> Told:
             )
             for row in rows
         ),
-        views=[(row.captured_at.isoformat(), row.view_cause, row.sha256) for row in shots],
+        views=sorted((row.captured_at.isoformat(), row.view_cause or "", row.sha256) for row in shots),
         traces=sum(row.face_trace is not None for row in rows),
         crops=[row.outcome for row in asked],
     )
 
 
 @contextmanager
-def _served(settings: Settings) -> Iterator[str]:
+def served(settings: Settings) -> Iterator[str]:
     server = uvicorn.Server(
         uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
     )
