@@ -58,6 +58,8 @@ class FacilitySummary:
     rate: RateView | None
     wards: tuple[WardSummary, ...]
     findings: int | None
+    alarmed: int = 0
+    """Cameras with an open alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,8 @@ class Board:
     beds: tuple[BedCard, ...]
     counts: tuple[tuple[str, int], ...]
     cameras: tuple[CameraCurtain, ...] = ()
+    alarmed: int = 0
+    """Cameras of the ward with an open alarm; 0 for an instant of the past."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from service.occupancy import (
     requests_with_state,
     running,
 )
-from service.sightings import Reading, first_captured_at, readings
+from service.sightings import Reading, count_by_ward, first_captured_at, open_alarms, readings
 from service.web.bed_day import spans_of_bed, trailing
 from service.web.charts.strip import draw_strip
 from service.web.places import facility_name, ward_name
@@ -80,6 +80,7 @@ def board_view(
         beds=cards,
         counts=tuple((state, counted[state]) for state in BED_STATES if counted[state]),
         cameras=tuple(_curtain(camera, facts.pauses) for camera in cameras_of(session, ward.id) if camera.is_active),
+        alarmed=count_by_ward(open_alarms(session, facility.id)).get(ward.id, 0) if follows else 0,
     )
 
 

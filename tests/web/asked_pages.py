@@ -23,7 +23,7 @@ from service.occupancy import (
 from service.occupancy.reverify import Confirmations
 from service.web.pages.by_hand import AgainLine, BedLine, ExcuseLine
 from service.web.pages.directed import AskedLine
-from service.web.pages.roll_calls import STANDING_ICONS, STANDING_TONES, CallPage, CallRow, PersonRow, WardRow
+from service.web.roll_call_view import STANDING_ICONS, STANDING_TONES, CallPage, CallRow, PersonRow, WardRow
 from service.web.views import Choice, LookLine
 from tests.web import sample
 
@@ -174,8 +174,8 @@ BY_HAND: dict[str, Any] = {
     "facilities": (),
     "periods": (Choice("7", "last 7 days", True),),
     "confirmations": (
-        Confirmations("u1", "<li.na>", 12, 3, 4, 3, 2, 1, 4.0, 3.0),
-        Confirmations("u2", "wang", 1, 0, 1, 1, 0, 0, None, None),
+        Confirmations("u1", "<li.na>", 12, 3, 4, 3, 2, 1, 1, 4.0, 3.0),
+        Confirmations("u2", "wang", 1, 0, 1, 1, 0, 0, 0, None, None),
     ),
     "again": (
         _AGAIN,

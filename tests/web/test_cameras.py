@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi.testclient import TestClient
 
+from service.facilities.tables import Camera
 from service.kit.intervals import Interval
 from service.sightings import camera_health, cameras_now
 from service.sightings.camera_health import Alarm, BlindCause
+from service.sightings.edge_tables import PictureCommand
 from service.web.pages.cameras import ALARM_SIGNS, urgency
 from service.web.texts import LANGUAGES, Texts, as_language
 from service.web.wording import Wording
+from tests.devices import pair_device
 from tests.occupancy.scenes import at
 from tests.web import sample
 from tests.web.scene import END, Scene
@@ -57,6 +60,29 @@ def test_the_page_counts_the_blind_time_of_today_as_the_api_does(scene: Scene) -
     for camera in over:
         assert wording.span(timedelta(seconds=camera.blind_seconds)) in shown[camera.camera_code]
     assert any(camera.blind_seconds >= 2 * 3600 for camera in over)
+
+
+def test_the_page_says_what_became_of_commanded_changes(scene: Scene) -> None:
+    """Of a camera of which none was commanded it says nothing."""
+    asked, other = scene.hospital.cameras[:2]
+    with scene.context.database.reading() as session:
+        camera = session.get_one(Camera, asked.id)
+    device = pair_device(scene.context, scene.facility, camera=camera).device_id
+    with scene.context.database.transaction() as session:
+        for number, outcome in enumerate(("unanswered", "unsupported", "unsupported")):
+            since = END - timedelta(hours=2 + number)
+            session.add(
+                PictureCommand(
+                    facility_id=scene.facility.id, camera_id=asked.id, device_id=device, outcome=outcome,
+                    roll_call_id=f"{number:032x}", since=since, until=since, reported_at=since,
+                )
+            )  # fmt: skip
+    shown, t = rows(scene.browser("viewer").get("/cameras").text), Texts("en")
+    assert t("cameras.commands", count=3) in shown[asked.code]
+    assert f"{t('command.unsupported')} 2" in shown[asked.code]
+    assert f"{t('command.unanswered')} 1" in shown[asked.code]
+    assert t("camera_alarm.unanswered") in shown[asked.code]
+    assert t("cameras.commands", count=3) not in shown[other.code]
 
 
 def test_nobody_and_people_of_another_facility_learn_nothing(scene: Scene) -> None:

@@ -13,7 +13,16 @@ from service.access import Actor, Permission, allow
 from service.facilities import watermark
 from service.kit.intervals import Interval
 from service.platform.http import ContextDep, ReadSession
-from service.sightings import BlindSpan, CameraHealth, CameraNow, camera_health, cameras_now
+from service.sightings import (
+    ANSWER_OUTCOMES,
+    BlindSpan,
+    CameraAnswers,
+    CameraHealth,
+    CameraNow,
+    camera_health,
+    cameras_now,
+    command_answers,
+)
 from service.web.places import Places, chosen_facility, facility_choices, facility_name, period_of
 from service.web.render import page, reader_of
 from service.web.signs import Sign
@@ -23,6 +32,7 @@ router = APIRouter(include_in_schema=False)
 ALARM_SIGNS: Final[dict[str, Sign]] = {
     "silent": Sign("danger", "absent"),
     "untrusted": Sign("danger", "alert"),
+    "unanswered": Sign("warn", "alert"),
     "released": Sign("warn", "alert"),
     "blind": Sign("danger", "camera-off"),
     "frozen": Sign("warn", "picture"),
@@ -32,6 +42,7 @@ ALARM_SIGNS: Final[dict[str, Sign]] = {
 }
 """What to look at first comes first."""
 _SPANS_SHOWN = 5
+_MONTH = timedelta(days=31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +56,7 @@ class AlarmTag:
 @dataclass(frozen=True, slots=True)
 class CameraRow:
     """One camera. `blind`: today, all together; `spans`: the longest of it, the latest first; `more`: spans left out.
-    `offset`: the server's time minus the box's, seconds."""
+    `offset`: the server's time minus the box's, seconds. `answers`: to what roll calls commanded in a month."""
 
     code: str
     ward: str
@@ -60,6 +71,7 @@ class CameraRow:
     blind: timedelta
     spans: tuple[BlindSpan, ...]
     more: int
+    answers: CameraAnswers | None = None
 
 
 @router.get("/cameras")
@@ -80,7 +92,9 @@ def show_cameras(
     midnight = period_of(today, today, found, at).interval.start
     places = Places.of(session, found, reader.language)
     over = {one.camera_id: one for one in camera_health(session, found.id, Interval(midnight, max(midnight, at)))}
-    rows = [_row(now, over[now.camera_id], places) for now in cameras_now(session, found.id, at)]
+    answers = {one.camera_id: one for one in command_answers(session, found.id, Interval(at - _MONTH, at))}
+    cameras = cameras_now(session, found.id, at)
+    rows = [_row(now, over[now.camera_id], places, answers.get(now.camera_id)) for now in cameras]
     return page(
         request,
         "cameras.html",
@@ -90,12 +104,13 @@ def show_cameras(
         facility_name=facility_name(found, reader.language),
         facilities=facility_choices(session, actor, Permission.OCCUPANCY_READ, found, reader.language),
         cameras=tuple(sorted(rows, key=urgency)),
+        answer_order=ANSWER_OUTCOMES,
         alarmed=sum(bool(row.alarms) for row in rows),
         legend=tuple(AlarmTag(code, sign) for code, sign in ALARM_SIGNS.items()),
     )
 
 
-def _row(now: CameraNow, over: CameraHealth, places: Places) -> CameraRow:
+def _row(now: CameraNow, over: CameraHealth, places: Places, answers: CameraAnswers | None) -> CameraRow:
     longest = sorted(over.blind, key=lambda span: -span.seconds)[:_SPANS_SHOWN]
     found = {alarm.value for alarm in now.alarms}
     return CameraRow(
@@ -112,6 +127,7 @@ def _row(now: CameraNow, over: CameraHealth, places: Places) -> CameraRow:
         blind=timedelta(seconds=over.blind_seconds),
         spans=tuple(sorted(longest, key=lambda span: span.since, reverse=True)),
         more=len(over.blind) - len(longest),
+        answers=answers,
     )
 
 

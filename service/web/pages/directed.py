@@ -13,7 +13,7 @@ from sqlmodel import Session
 from service import ledger
 from service.access import Actor, FormGuard, Permission, allow
 from service.admissions import admission_record
-from service.facilities import Facility, bed_by_id, camera_by_id, facility_by_id
+from service.facilities import Facility, bed_by_id, camera_by_id, facility_by_id, watermark
 from service.kit.errors import NotFound
 from service.occupancy import (
     Answer,
@@ -43,6 +43,7 @@ Reader = Annotated[Actor, allow(Permission.DIRECTED_READ)]
 Answerer = Annotated[Actor, allow(Permission.DIRECTED_ANSWER)]
 Id = Annotated[str, Path(max_length=32)]
 VIEWS = ("open", "escalated", "all")
+_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,12 @@ def show_queue(
         return page(request, "overview.html", actor, facilities=[])
     reader = reader_of(request, actor)
     wanted = view if view in VIEWS else "open"
-    rows = requests_with_state(session, found, requests_of(session, found.id)[:500], context.clock)
+    # Chosen before it is cut: an old one that waits must not stand behind hundreds that do not.
+    running = watermark(found, context.clock) if wanted == "open" else None
+    asked = requests_of(session, found.id, running_at=running, escalated=wanted == "escalated")
+    rows = requests_with_state(session, found, asked if wanted == "open" else asked[:_MOST], context.clock)
     if wanted == "open":
-        rows = [item for item in rows if item.state == "open"]
-    elif wanted == "escalated":
-        rows = [item for item in rows if item.row.escalated_at is not None]
+        rows = [item for item in rows if item.state == "open"][:_MOST]
     places = Places.of(session, found, reader.language)
     return page(
         request,

@@ -24,6 +24,7 @@ from service.occupancy import (
 )
 from service.platform.context import Context
 from service.platform.http import ContextDep, ReadSession
+from service.sightings import count_by_ward, open_alarms
 from service.web.findings_seen import findings_by_admission
 from service.web.places import Places, facility_name, in_shadow, period_of, readable
 from service.web.rates import rate_view
@@ -78,6 +79,7 @@ def _summary(
         rate=rate_view(whole),
         wards=wards,
         findings=None if findings is None else sum(findings.values()),
+        alarmed=sum(count_by_ward(open_alarms(session, facility.id)).values()),
     )
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Request
@@ -13,20 +12,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlmodel import Session
 
 from service.access import Actor, FormGuard, Permission, allow
-from service.admissions import admission_records
 from service.facilities import Facility, bed_by_hospital_code, facility_by_id, facility_for, ward_by_id, watermark
 from service.kit.errors import NotFound
 from service.kit.intervals import Interval
 from service.occupancy import (
     GroupLine,
     RollCall,
-    RollCallProgress,
     Scope,
-    Standing,
     draws_of,
     facilities_of_region,
     group_of,
-    progress_of_call,
     roll_calls,
     start_region,
     start_surprise,
@@ -35,7 +30,7 @@ from service.occupancy import (
 from service.platform.http import ContextDep, ReadSession, WriteSession
 from service.web.places import Places, chosen_facility, facility_choices, facility_name
 from service.web.render import draw, page, reader_of
-from service.web.texts import Language
+from service.web.roll_call_view import call_page, call_row
 from service.web.views import Choice
 
 router = APIRouter(include_in_schema=False)
@@ -45,86 +40,6 @@ Id = Annotated[str, Path(max_length=32)]
 
 REGION = "*region"
 """What the page's list of wards sends for a whole region; no ward's id begins so."""
-
-STANDING_TONES = {
-    Standing.SEEN: "good",
-    Standing.ANSWERED: "good",
-    Standing.UNIDENTIFIED: "notice",
-    Standing.WAITING: "mute",
-    Standing.OPEN: "warn",
-    Standing.UNANSWERED: "danger",
-    Standing.EXCUSED: "info",
-    Standing.NO_REFERENCE: "mute",
-    Standing.SECOND: "mute",
-}
-STANDING_ICONS = {
-    Standing.SEEN: "check",
-    Standing.ANSWERED: "card",
-    Standing.UNIDENTIFIED: "person-question",
-    Standing.WAITING: "dots",
-    Standing.OPEN: "clock",
-    Standing.UNANSWERED: "bell",
-    Standing.EXCUSED: "leave",
-    Standing.NO_REFERENCE: "question",
-    Standing.SECOND: "person-other",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """A roll call in the list."""
-
-    call_id: str
-    kind: str
-    place: str
-    opens_at: datetime
-    closes_at: datetime
-    is_open: bool
-    expected: int | None
-    covered: int | None
-    unanswered: int | None
-    group_id: str | None = None
-    """That of a region's call, which has a page of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class PersonRow:
-    """One person in a roll call, for the page."""
-
-    patient_no: str
-    admission_id: str
-    place: str
-    standing: Standing
-    tone: str
-    icon: str
-    outcome: str | None
-    method: str | None
-    directed_check_id: str | None
-    duplicates: int
-
-
-@dataclass(frozen=True, slots=True)
-class WardRow:
-    """A ward's people by standing."""
-
-    name: str
-    expected: int
-    covered: int
-    open: int
-    unanswered: int
-
-
-@dataclass(frozen=True, slots=True)
-class CallPage:
-    """A roll call as its page shows it."""
-
-    call: CallRow
-    frozen_until: datetime
-    progress: RollCallProgress
-    unidentified: int
-    no_reference: int
-    wards: tuple[WardRow, ...]
-    people: tuple[PersonRow, ...]
 
 
 @router.get("/roll-calls")
@@ -149,7 +64,7 @@ def show_roll_calls(
         facility_name=facility_name(found, reader.language),
         facilities=facility_choices(session, actor, Permission.OCCUPANCY_READ, found, reader.language),
         wards=tuple(Choice(ward_id, places.ward(ward_id), False) for ward_id in places.wards),
-        calls=tuple(_row(call, places, at) for call in calls),
+        calls=tuple(call_row(call, places, at) for call in calls),
         draws=draws_of(session, found.id)[:6],
         may_start=actor.may(Permission.ROLL_CALLS_START, found.id),
         region=found.region,
@@ -246,7 +161,7 @@ def show_roll_call(
 ) -> Response:
     """How far the roll call is; the page follows it while it is open."""
     row, place = _readable(session, actor, roll_call_id)
-    shown = _page(session, row, place, watermark(place, context.clock), reader_of(request).language)
+    shown = call_page(session, row, place, watermark(place, context.clock), reader_of(request).language)
     name = facility_name(place, reader_of(request).language)
     return page(
         request,
@@ -267,7 +182,7 @@ def show_progress(
     """The numbers and people alone, for the page that follows. Unchanged ones are not sent again."""
     row, place = _readable(session, actor, roll_call_id)
     reader = reader_of(request, actor)
-    shown = _page(session, row, place, watermark(place, context.clock), reader.language)
+    shown = call_page(session, row, place, watermark(place, context.clock), reader.language)
     may_answer = actor.may(Permission.DIRECTED_ANSWER, place.id)
     html = draw("roll_progress.html", reader, zone=place.timezone, shown=shown, may_answer=may_answer)
     return _fragment(request, html)
@@ -286,67 +201,3 @@ def _readable(session: Session, actor: Actor, roll_call_id: str) -> tuple[RollCa
         )
     actor.require(Permission.OCCUPANCY_READ, row.facility_id)
     return row, facility_by_id(session, row.facility_id)
-
-
-def _row(call: RollCall, places: Places, at: datetime) -> CallRow:
-    place = places.place(call.bed_id) if call.bed_id else places.ward(call.ward_id)
-    return CallRow(
-        call.id,
-        call.kind,
-        place,
-        call.opens_at,
-        call.closes_at,
-        at < call.closes_at,
-        call.expected,
-        call.covered,
-        call.unanswered,
-        call.group_id if call.scope == "region" else None,
-    )
-
-
-def _page(session: Session, row: RollCall, place: Facility, at: datetime, language: Language) -> CallPage:
-    places = Places.of(session, place, language)
-    progress = progress_of_call(session, row, at)
-    records = admission_records(session, place.id, {line.admission_id for line in progress.lines})
-    numbers = {record.admission_id: record.patient_no for record in records}
-    order = list(STANDING_TONES)
-    urgent = [Standing.OPEN, Standing.UNANSWERED, Standing.WAITING, Standing.UNIDENTIFIED]
-    people = sorted(
-        (
-            PersonRow(
-                patient_no=numbers.get(line.admission_id, ""),
-                admission_id=line.admission_id,
-                place=places.place(line.bed_id),
-                standing=line.standing,
-                tone=STANDING_TONES[line.standing],
-                icon=STANDING_ICONS[line.standing],
-                outcome=line.outcome.value if line.outcome else None,
-                method=line.method,
-                directed_check_id=line.directed_check_id,
-                duplicates=line.duplicates,
-            )
-            for line in progress.lines
-        ),
-        key=lambda item: (item.standing not in urgent, order.index(item.standing), item.place),
-    )
-    wards = []
-    for ward_id, counts in sorted(progress.by_ward().items(), key=lambda item: places.ward(item[0])):
-        aside = counts[Standing.EXCUSED] + counts[Standing.NO_REFERENCE] + counts[Standing.SECOND]
-        wards.append(
-            WardRow(
-                places.ward(ward_id),
-                sum(counts.values()) - aside,
-                counts[Standing.SEEN] + counts[Standing.ANSWERED],
-                counts[Standing.OPEN] + counts[Standing.WAITING],
-                counts[Standing.UNANSWERED],
-            )
-        )
-    return CallPage(
-        call=_row(row, places, at),
-        frozen_until=row.frozen_until,
-        progress=progress,
-        unidentified=progress.count(Standing.UNIDENTIFIED),
-        no_reference=progress.count(Standing.NO_REFERENCE),
-        wards=tuple(wards),
-        people=tuple(people),
-    )
