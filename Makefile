@@ -40,6 +40,7 @@ serve: $(MODELS) ## run the server on this machine
 	@$(BIN)/wardwatch serve
 
 test: $(MODELS) ## run every test that this machine can run
+	-@$(BIN)/python -m tests.admissions.published
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 check: lint types rooms docs ## ruff, mypy --strict, import-linter, documentation

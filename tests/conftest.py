@@ -1,7 +1,7 @@
 """Fixtures of the whole suite: a fresh, migrated installation a test, on SQLite or on PostgreSQL.
 
-Set `WARDWATCH_TEST_DATABASE_URL` (postgresql+psycopg://…) to run everything on PostgreSQL: each worker then has its
-own schema, emptied before each test.
+Set `WARDWATCH_TEST_DATABASE_URL` (postgresql+psycopg://…) to run on PostgreSQL: each worker then has its own schema,
+emptied before each test. `-m database` selects the tests for which that makes a difference.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ from service.worker import handlers
 
 ROOT = Path(__file__).resolve().parent.parent
 POSTGRES_URL = os.environ.get("WARDWATCH_TEST_DATABASE_URL", "")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks what depends on which database there is: whatever asks for the migrated one, however indirectly. The rest
+    comes out the same on both, so that the run on PostgreSQL is `-m database` (tests/test_selection.py)."""
+    if "migrated_template" in getattr(item, "fixturenames", ()):
+        item.add_marker("database")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,8 +71,10 @@ def migrated_template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) 
 
 
 @pytest.fixture
-def settings(tmp_path: Path, migrated_template: str | Path) -> Settings:
+def settings(request: pytest.FixtureRequest, tmp_path: Path, migrated_template: str | Path) -> Settings:
     """Settings of an installation in the test's own folder. No worker threads: see `run_jobs`."""
+    if request.node.get_closest_marker("database") is None:  # the run on PostgreSQL would leave it out
+        pytest.fail("asks for the database behind the selection's back: name the fixture in the test's arguments")
     data = tmp_path / "data"
     data.mkdir()
     url = None

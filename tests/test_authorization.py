@@ -144,6 +144,7 @@ def _build(session: Session) -> World:
             "admission_no": admission.admission_no,
             "patient_no": patient.patient_no,
             "staff_no": "zz-staff",
+            "username": "zz-nurse",
             "message_id": ids["message"],
             "resource_id": "zz-resource",
             "leave_id": ids["leave"],
@@ -177,7 +178,7 @@ def _build(session: Session) -> World:
         marks=frozenset(
             marks
             | {"zz-there", "Zz There", "zz-ward", "zz-bed", "zz-camera", "zz-patient", "zz-admission"}
-            | {"zz-delegate", "zz-register"}
+            | {"zz-delegate", "zz-register", "zz-nurse"}
         ),
         viewer=create_user(session, role=Role.VIEWER, facility=here),
         admin=create_user(session, role=Role.ADMIN, facility=here),
@@ -362,7 +363,7 @@ def _released(session: Session, there: Facility, camera_id: str) -> str:
 def _looked(session: Session, there: Facility, directed: DirectedCheck) -> Reverification:
     look = DirectedLook(
         directed_check_id=directed.id,
-        person_id=create_user(session, role=Role.WARD_STAFF, facility=there).id,
+        person_id=create_user(session, role=Role.WARD_STAFF, facility=there, username="zz-nurse").id,
         role="ward_staff",
         looked_at=EPOCH,
         result="found",

@@ -54,6 +54,33 @@ def test_the_first_admin_comes_from_the_command_line(command: Command, client: T
     assert json.loads(command("users", "list", "--json"))[0]["roles"] == ["admin at all facilities"]
 
 
+def test_ward_staff_have_a_ward_on_record(command: Command, context: Context) -> None:
+    with context.database.transaction() as session:
+        facility = create_facility(session, code="h1")
+        for code in ("n1", "n2"):
+            create_ward(session, facility, code=code)
+        create_ward(session, create_facility(session, code="h2"), code="far")
+
+    def roles() -> list[str]:
+        return [role for person in json.loads(command("users", "list", "--json")) for role in person["roles"]]
+
+    place = ("--facility", "h1")
+    command("users", "add", "li.na", "--role", "ward_staff", *place, "--ward", "n1", "--link")
+    assert roles() == ["ward_staff at h1 (ward n1)"]
+    command("users", "ward", "li.na", *place, "--ward", "n2")
+    assert roles() == ["ward_staff at h1 (ward n2)"]
+    command("users", "ward", "li.na", *place, "--ward", "far", status=1)
+    assert "no ward 'far'" in command.error
+    command("users", "ward", "li.na", *place, status=1)
+    assert "give --ward CODE or --none" in command.error
+    command("users", "ward", "li.na", "--facility", "h2", "--ward", "far", status=1)
+    assert "wardwatch users grant" in command.error
+    command("users", "add", "chief", "--role", "admin", *place, "--ward", "n1", "--link", status=1)
+    assert "only ward staff" in command.error
+    command("users", "ward", "li.na", *place, "--none")
+    assert roles() == ["ward_staff at h1"]
+
+
 def test_a_role_needs_a_place(command: Command) -> None:
     command("users", "add", "li.na", "--link", status=1)
     assert command.error.strip() == (

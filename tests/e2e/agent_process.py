@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import io
 import json
@@ -78,16 +79,32 @@ def picture(slot: int) -> bytes:
     return buffer.getvalue()
 
 
-def _fill_the_disk(control: Path, spool: Path) -> None:
-    """At the system calls: while the control file says so, no file of this process may grow."""
-    full = False
+def _break_the_disk(control: Path, spool: Path) -> None:
+    """At the system calls. `disk_full`: while the control file says so, no file of this process may grow.
+
+    `die_in_write`: the next write to the spool's log stops inside a page, and the system ends the process right there.
+    """
+    log, state = spool.with_name(spool.name + "-wal"), 0.0
     while True:
-        wanted = bool(read_control(control).get("disk_full"))
-        if wanted != full:
-            full = wanted
-            limit = spool.with_name(spool.name + "-wal").stat().st_size // 2 if full else resource.RLIM_INFINITY
+        asked = read_control(control)
+        wanted = asked.get("disk_full", 0.0) + 2 * asked.get("die_in_write", 0.0)
+        if wanted != state:
+            state = wanted
+            limit = {0.0: resource.RLIM_INFINITY, 1.0: log.stat().st_size // 2}.get(state, _end_of_log(log) + 12_000)
+            if state == 2.0:
+                ctypes.CDLL(None).signal(signal.SIGXFSZ, 0)  # SIG_DFL; Python's own `signal` wants the main thread
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         time.sleep(0.02)
+
+
+def _end_of_log(log: Path) -> int:
+    """Where SQLite writes next: behind the last frame with the salts of the head (sqlite.org/fileformat2, 4.1)."""
+    data = log.read_bytes()
+    page = int.from_bytes(data[8:12])
+    at = 32
+    while data[at + 8 : at + 16] == data[16:24]:
+        at += 24 + page
+    return at
 
 
 def main() -> None:
@@ -95,13 +112,14 @@ def main() -> None:
     settings = AgentSettings.model_validate(json.loads((folder / "agent.json").read_text()))
     day = DayClock(folder / "day.json")
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signing.LIFE = timedelta(hours=1)  # 3 real seconds
     configure("json")
     wall = DeviceWall(day, folder / "control.json")
     clock = DeviceClock(wall, lambda: day.seconds() * (1.0 + DRIFT))
     agent = Agent(settings, clock, lambda *given: DayCamera(folder, day, wall, given[3]))
     signal.signal(signal.SIGTERM, lambda *_: agent.stop())
-    threading.Thread(target=_fill_the_disk, args=(folder / "control.json", settings.spool), daemon=True).start()
+    threading.Thread(target=_break_the_disk, args=(folder / "control.json", settings.spool), daemon=True).start()
     agent.run()
 
 

@@ -152,8 +152,14 @@ def test_a_day_of_everything_that_goes_wrong(day: Day, tmp_path: Path, capsys: p
     day.control(disk_full=0)
     day.at(21.8)
     day.line.swallow = 3
-    day.at(23.0)
+    day.at(22.5)
     _kill(day.agent)
+    day.start_agent()
+    _wait_for_words(tmp_path / "log", '"event": "started"', times=3)
+    day.at(23.0)
+    day.control(die_in_write=1)
+    torn = _wait_for_end(day.agent)
+    day.control(die_in_write=0)
     day.start_agent()
     day.at(23.5)
     replayed_status = _replay(day)
@@ -180,6 +186,8 @@ def test_a_day_of_everything_that_goes_wrong(day: Day, tmp_path: Path, capsys: p
     blind = _health(context, facility_id, camera_id, day, 0.5, 23.9)
     away = _health(context, facility_id, camera_id, day, 18.0, 19.5)
     counters = read_status(tmp_path / "spool.db")[0].counters
+    order = [row.sequence for row in sorted(rows, key=lambda row: row.received_at)]
+    late = sum(sequence < max(order[:place], default=0) for place, sequence in enumerate(order))
     table = Table("what", "count", title="24 simulated hours", title_justify="left")
     for name, value in (
         ("pictures the camera showed", len(offered)),
@@ -188,6 +196,7 @@ def test_a_day_of_everything_that_goes_wrong(day: Day, tmp_path: Path, capsys: p
         ("lost", len(lost)),
         ("doubled", len(doubled)),
         ("sent twice, kept once", counters.get("duplicate", 0)),
+        ("arrived after a later one", late),
         ("retried", counters.get("retried", 0)),
         ("trusted as live / chained / late", _trust(rows)),
         ("largest error of a capture time, s", f"{max(errors).total_seconds():.0f}"),
@@ -208,6 +217,8 @@ def test_a_day_of_everything_that_goes_wrong(day: Day, tmp_path: Path, capsys: p
     assert set(arrived) <= set(offered)
     assert max(errors) < TIME_TOLERANCE
     assert counters.get("duplicate", 0) >= 1
+    assert late >= 20  # what waited came behind what was just taken
+    assert torn == -signal.SIGXFSZ  # it did die in the middle of a write
     assert counters.get("dropped.disk_failing", 0) == 0
     assert faults.get("stale", 0) >= 1  # the agent with the wrong clock, which then corrected itself
     assert replayed_status == (401, "request-replayed")
@@ -265,9 +276,14 @@ def _replay(day: Day) -> tuple[int, str]:
     return int(head.split()[1]), str(json.loads(body)["type"]).rpartition("/")[2]
 
 
-def _wait_for_words(log: Path, words: str) -> None:
+def _wait_for_end(process: subprocess.Popen[bytes] | None) -> int:
+    assert process is not None
+    return process.wait(START_SECONDS)
+
+
+def _wait_for_words(log: Path, words: str, times: int = 1) -> None:
     until = time.monotonic() + START_SECONDS
-    while words not in log.read_text():
+    while log.read_text().count(words) < times:
         assert time.monotonic() < until, log.read_text()[-2000:]
         time.sleep(0.1)
 
