@@ -16,8 +16,8 @@ from service.access import device_endpoints as devices
 from service.access import endpoints as access
 from service.admissions import endpoints as admissions
 from service.admissions import feed_endpoints as feed
-from service.admissions import fhir_endpoints as fhir
 from service.admissions.feed_endpoints import MOST_READ
+from service.admissions.fhir import endpoints as fhir
 from service.enrolment import endpoints as enrolment
 from service.enrolment import person_endpoints as references
 from service.facilities import endpoints as facilities

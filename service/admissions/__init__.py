@@ -2,14 +2,17 @@
 
 from service.admissions.bill_import import import_bills
 from service.admissions.billing_records import charges_of, corrections_of, orders_of
-from service.admissions.census_import import ImportReport, RowReport, RowStatus, import_census
+from service.admissions.census.importing import ImportReport, RowReport, RowStatus, import_census
 from service.admissions.changes import beds_changed, presence_changed
-from service.admissions.delimited import Issue, Line, Table, read_table
+from service.admissions.delimited import Line, Table, read_table
 from service.admissions.errors import StayConflict, TableUnreadable
 from service.admissions.event_log import surviving_number
 from service.admissions.excuses import cancel_leave, cancel_off_ward, end_leave, grant_leave, record_off_ward
-from service.admissions.hl7_intake import answerer, refuser, take_hl7
-from service.admissions.hl7_routes import Routes, parse_clients, parse_routes
+from service.admissions.hl7.intake import answerer, refuser, take_hl7
+from service.admissions.hl7.mllp import ListenOptions, MllpServer, mutual_tls, networks, serve_until
+from service.admissions.hl7.routes import Routes, parse_clients, parse_routes
+from service.admissions.hl7.unclaimed import claim_message, routed, waiting_messages
+from service.admissions.issue import Issue
 from service.admissions.local_time import parse_local_instant
 from service.admissions.messages import (
     Wanted,
@@ -21,7 +24,6 @@ from service.admissions.messages import (
     replay_messages,
     show_message,
 )
-from service.admissions.mllp import ListenOptions, MllpServer, mutual_tls, networks, serve_until
 from service.admissions.records import (
     FOREVER,
     AdmissionRecord,
@@ -57,7 +59,6 @@ from service.admissions.tables import (
     Patient,
     UnclaimedMessage,
 )
-from service.admissions.unclaimed import claim_message, routed, waiting_messages
 from service.admissions.vital_status import (
     VitalStatus,
     deaths_on_record,

@@ -14,11 +14,12 @@ from sqlmodel import Session
 
 from service.access import Actor, Permission
 from service.admissions.bills import BillBook
-from service.admissions.census_import import LIVE_AHEAD, ImportReport, RowReport, RowStatus
-from service.admissions.census_rows import issue
+from service.admissions.census.importing import LIVE_AHEAD, ImportReport, RowReport, RowStatus
+from service.admissions.census.rows import issue
 from service.admissions.code_words import BILL_KIND_WORDS, payment_word
-from service.admissions.delimited import Issue, Line, read_table
+from service.admissions.delimited import Line, read_table
 from service.admissions.event_log import Origin, received
+from service.admissions.issue import Issue
 from service.admissions.local_time import REPLAY_AHEAD, parse_local_instant
 from service.admissions.statements import ChargeSaid, OrderSaid, is_amount, is_number
 from service.facilities import Facility, event_now

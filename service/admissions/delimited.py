@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from service.admissions.errors import TableUnreadable
+from service.admissions.issue import Issue
 
 MAX_BYTES = 20 * 1024 * 1024
 MAX_ROWS = 50_000
@@ -25,18 +26,6 @@ _TEXT_FORMULA = re.compile(r'^="([^"]*)"$')
 """How spreadsheets keep leading zeros: ="00123" is the text 00123, not a formula."""
 _NEGATIVE = re.compile(r"^-\d{1,15}(?:\.\d{1,6})?$", re.ASCII)
 """A credit: a plain negative number is a value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """Something about one cell or line, in both languages. `column` is the contract's name, empty for a whole line."""
-
-    code: str
-    column: str
-    message: str
-    remedy: str
-    message_zh: str
-    remedy_zh: str
 
 
 @dataclass(frozen=True, slots=True)

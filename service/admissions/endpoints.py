@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
-from service.admissions.census_import import import_census
+from service.admissions.census.importing import import_census
 from service.admissions.event_log import surviving_number
 from service.admissions.excuses import cancel_leave, cancel_off_ward, end_leave, grant_leave, record_off_ward
 from service.admissions.recording import stay_as_known

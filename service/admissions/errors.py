@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from service.kit.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
-    from service.admissions.delimited import Issue
+    from service.admissions.issue import Issue
 
 
 class TableUnreadable(InvalidInput):

@@ -10,8 +10,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from service.access import Actor, Permission, allow
 from service.admissions.bill_import import import_bills
-from service.admissions.hl7_intake import take_hl7, too_large
-from service.admissions.hl7_text import MAX_BYTES
+from service.admissions.hl7.intake import take_hl7, too_large
+from service.admissions.hl7.text import MAX_BYTES
 from service.admissions.intake import messages_total
 from service.admissions.messages import (
     MAX_LISTED,

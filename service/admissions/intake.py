@@ -13,9 +13,9 @@ from sqlmodel import Session, col, select
 
 from service.access import Actor, Permission
 from service.admissions.apply_statement import apply_statement
-from service.admissions.census_import import LIVE_AHEAD
+from service.admissions.census.importing import LIVE_AHEAD
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_visit import Reading
+from service.admissions.hl7.visit import Reading
 from service.admissions.local_time import REPLAY_AHEAD
 from service.admissions.places import Places
 from service.admissions.retention import settle_dead_letters

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from service.access import Actor, Permission
-from service.admissions.fhir_intake import replay_fhir
-from service.admissions.hl7_intake import replay_hl7
+from service.admissions.fhir.intake import replay_fhir
+from service.admissions.hl7.intake import replay_hl7
 from service.admissions.intake import Outcome, content_of
 from service.admissions.tables import InboundMessage, StayEvent
 from service.facilities import Facility

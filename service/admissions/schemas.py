@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from service.admissions.census_import import ImportReport, RowReport, RowStatus
-from service.admissions.delimited import Issue
+from service.admissions.census.importing import ImportReport, RowReport, RowStatus
+from service.admissions.issue import Issue
 from service.admissions.stay_state import StayState
 from service.admissions.tables import Admission, BedAssignment, LeaveOfAbsence, OffWardActivity
 from service.contracts.messages import Instant

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session
 
 from service.access import Actor, Permission
-from service.admissions.apply_census import Effects, transfer
+from service.admissions.census.apply import Effects, transfer
 from service.admissions.changes import beds_changed, presence_changed
 from service.admissions.errors import StayConflict
 from service.admissions.local_time import REPLAY_AHEAD

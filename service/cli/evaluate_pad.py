@@ -13,17 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from service.cli.scenarios import scenario_file
-from service.cli.simulate import picture_paths
+from service.cli.faces_at_hand import head_library
 from service.kit.errors import WardwatchError
-from service.platform.settings import get_settings
 from service.simulator.attacks import Species
-from service.simulator.attempts import HeadLibrary, rendered_attempts
-from service.simulator.faces import read_catalogue
-from service.vision import Pack, PackUnusable, load_pack
+from service.simulator.attempts import rendered_attempts
+from service.vision import Pack, load_pack
 from service.vision.liveness import PassiveModel, open_passive
 from service.vision.liveness.evaluate import BONA_FIDE, Attempt, PadReport, evaluate_pad, read_bursts
-from service.vision.packs import fetch_test_pictures
 
 Folder = Annotated[
     Path | None,
@@ -63,17 +59,6 @@ def pad_command(
         typer.echo(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     else:
         Console().print(pad_table(report))
-
-
-def head_library(pack: Pack) -> HeadLibrary:
-    """The heads of the test pictures. Raises `InvalidInput` without their catalogue, `PackUnusable` without a
-    mesh."""
-    if pack.mesh is None:
-        raise PackUnusable("this pack has no face mesh", field="pack", remedy="use the default pack")
-    settings = get_settings()
-    pictures = fetch_test_pictures(settings.cache_dir, mirror=settings.models_mirror)
-    catalogue = scenario_file("faces.yaml")
-    return HeadLibrary(read_catalogue(catalogue.read_text(encoding="utf-8")), picture_paths(pictures), pack.mesh)
 
 
 def _judge(

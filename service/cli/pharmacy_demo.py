@@ -13,7 +13,7 @@ from rich.table import Table
 
 from service import access
 from service.cli.console import installation, operator
-from service.cli.evaluate_pad import head_library
+from service.cli.faces_at_hand import head_library
 from service.facilities import apply_layout, facility_by_code, find_facility
 from service.kit.errors import Conflict, InvalidInput
 from service.pharmacy import describe_site

@@ -22,7 +22,8 @@ from sqlmodel import Session
 from edge_agent.device_key import DeviceKey, public_text
 from service import access
 from service.cli.console import installation, operator
-from service.cli.month_world import Plan
+from service.cli.faces_at_hand import picture_paths
+from service.cli.month.world import Plan
 from service.cli.simulate_month import show_month, simulate_month
 from service.facilities import Camera, Facility, apply_layout, facility_by_code, find_camera, find_facility
 from service.kit.errors import Conflict, InvalidInput
@@ -196,15 +197,6 @@ def studio_setup(file: Path, scenario: Scenario, pictures: TestPictures) -> Stud
     if not catalogue.exists():
         raise InvalidInput(f"{catalogue} is missing", field="scenario", remedy="keep faces.yaml beside the scenario")
     return StudioSetup(scenario, catalogue.read_text(encoding="utf-8"), picture_paths(pictures))
-
-
-def picture_paths(pictures: TestPictures) -> Mapping[str, Path]:
-    """The fetched photographs by the keys of the catalogue of faces."""
-    return {
-        "group-1927": pictures.group_1927,
-        "group-colour": pictures.bundled,
-        "portrait-colour": pictures.astronaut,
-    }
 
 
 def drive(

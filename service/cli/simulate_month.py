@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service.cli.console import Grid, answer, installation
-from service.cli.month_play import play
-from service.cli.month_result import MonthResult, result_of
-from service.cli.month_world import Plan, make_world
+from service.cli.month.play import play
+from service.cli.month.result import MonthResult, result_of
+from service.cli.month.world import Plan, make_world
 from service.platform.settings import Settings
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from service.admissions.fhir_intake import _full_urls
-from service.admissions.hl7_text import read_message
+from service.admissions.fhir.intake import _full_urls
+from service.admissions.hl7.text import read_message
 
 HEAD = "MSH|^~{escape}&|HIS|H|WW|W|20260302080000||ADT^A01|{control}|P|2.5\rEVN|A01|20260302080000\r"
 

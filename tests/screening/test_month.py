@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 from sqlmodel import select
 
-from service.cli.month_play import play
-from service.cli.month_result import poisson_upper, result_of
-from service.cli.month_world import EXPECTED, HONEST, Plan, make_world
+from service.cli.month.play import play
+from service.cli.month.result import poisson_upper, result_of
+from service.cli.month.world import EXPECTED, HONEST, Plan, make_world
 from service.screening import compare, run_places, run_stays
 from service.screening.run import Screened
 from service.screening.tables import Finding

@@ -13,8 +13,8 @@ from sqlalchemy import or_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from service.admissions.census_rows import issue
-from service.admissions.delimited import Issue
+from service.admissions.census.rows import issue
+from service.admissions.issue import Issue
 from service.admissions.tables import Admission, BedAssignment
 
 _SHARING = frozenset({"newborn", "maternity", "paediatric"})

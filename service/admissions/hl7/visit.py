@@ -15,8 +15,8 @@ from service.admissions.code_words import (
     word,
 )
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_text import Message, Segment
-from service.admissions.hl7_times import has_time_of_day, parse_date, parse_stamp, parse_statement_stamp
+from service.admissions.hl7.text import Message, Segment
+from service.admissions.hl7.times import has_time_of_day, parse_date, parse_stamp, parse_statement_stamp
 from service.admissions.places import Places
 from service.admissions.statements import VitalSaid, is_number
 from service.admissions.stay_events import LONGEST_LEAVE, Facts

@@ -10,8 +10,8 @@ from sqlmodel import Session
 from service.access import Actor, Grant, Role, UserAccount, grant_role
 from service.admissions import Admission, BedAssignment, LeaveOfAbsence, OffWardActivity, Patient
 from service.admissions.tables import ChargeItem
-from service.cli.month_stage import CADENCE, PACK, Play
-from service.cli.month_world import TrueStay, Way
+from service.cli.month.stage import CADENCE, PACK, Play
+from service.cli.month.world import TrueStay, Way
 from service.enrolment import Consent, FaceTemplate
 from service.facilities import Bed, BedZone, Camera, Facility, Ward
 from service.kit.ids import new_id

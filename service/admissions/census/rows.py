@@ -10,7 +10,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from service.admissions.code_words import ADMISSION_TYPE_WORDS, COURSE_WORDS, DISPOSITION_WORDS, payment_word
-from service.admissions.delimited import Issue
+from service.admissions.issue import Issue
 from service.admissions.local_time import parse_day, parse_local_instant
 from service.kit.errors import InvalidInput
 

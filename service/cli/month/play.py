@@ -7,11 +7,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from service.cli.month_answers import look, look_at_beds, write
-from service.cli.month_build import admit, build
-from service.cli.month_film import film
-from service.cli.month_stage import Play
-from service.cli.month_world import World
+from service.cli.month.answers import look, look_at_beds, write
+from service.cli.month.build import admit, build
+from service.cli.month.film import film
+from service.cli.month.stage import Play
+from service.cli.month.world import World
 from service.facilities import Facility, move_watermark
 from service.occupancy import advance_job, dirty_job
 from service.platform.context import Context

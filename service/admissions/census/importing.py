@@ -13,13 +13,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from service.access import Actor, Permission
-from service.admissions.apply_census import CensusState, Change, Effects, Outcome, apply_row
-from service.admissions.census_rows import ALIASES, REQUIRED, CensusRow, issue, read_row
-from service.admissions.census_warnings import shared_warnings
+from service.admissions.census.apply import CensusState, Change, Effects, Outcome, apply_row
+from service.admissions.census.rows import ALIASES, REQUIRED, CensusRow, issue, read_row
+from service.admissions.census.warnings import shared_warnings
 from service.admissions.changes import beds_changed, presence_changed
-from service.admissions.delimited import Issue, Line, read_table
+from service.admissions.delimited import Line, read_table
 from service.admissions.errors import RowRefused
 from service.admissions.event_log import begin_log
+from service.admissions.issue import Issue
 from service.admissions.local_time import REPLAY_AHEAD
 from service.admissions.recording import log_census_row
 from service.admissions.settle import link_all_bills, opened, settle

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_text import Message
+from service.admissions.hl7.text import Message
 from service.kit.errors import InvalidInput
 
 

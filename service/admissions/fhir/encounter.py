@@ -15,10 +15,10 @@ from service.admissions.code_words import (
     REFERRAL_SOURCES,
 )
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_bills import paid_by
-from service.admissions.fhir_reading import Frame
-from service.admissions.fhir_resources import classes_of, codes_of, first_word
-from service.admissions.hl7_visit import unknown_bed
+from service.admissions.fhir.bills import paid_by
+from service.admissions.fhir.reading import Frame
+from service.admissions.fhir.resources import classes_of, codes_of, first_word
+from service.admissions.hl7.visit import unknown_bed
 from service.admissions.statements import Statement, StaySaid
 from service.admissions.stay_events import Event, EventKind, Facts
 

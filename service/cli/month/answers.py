@@ -9,8 +9,8 @@ from sqlmodel import Session, select
 
 from service.access import Actor, Grant, Role
 from service.admissions import Admission, end_leave, grant_leave
-from service.cli.month_stage import Play
-from service.cli.month_world import TrueStay, Way
+from service.cli.month.stage import Play
+from service.cli.month.world import TrueStay, Way
 from service.facilities import Facility
 from service.occupancy import Answer, DirectedCheck, LookMethod, LookResult, add_look
 from service.occupancy.roll_call_tables import BedLook

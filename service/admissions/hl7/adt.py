@@ -8,8 +8,8 @@ from datetime import datetime
 
 from service.admissions.code_words import OFF_WARD_WORDS, word
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_text import Message, Segment
-from service.admissions.hl7_visit import (
+from service.admissions.hl7.text import Message, Segment
+from service.admissions.hl7.visit import (
     Reading,
     Visit,
     demographics,

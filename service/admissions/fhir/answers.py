@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import Any
 
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_intake import Taken
-from service.admissions.fhir_resources import TYPES, Release
+from service.admissions.fhir.intake import Taken
+from service.admissions.fhir.resources import TYPES, Release
 from service.admissions.intake import Outcome
 
 MEDIA_TYPE = "application/fhir+json"

@@ -11,11 +11,11 @@ from sqlmodel import Session
 
 from service.access import Actor
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_adt import read_adt
-from service.admissions.hl7_answers import accepted, refused
-from service.admissions.hl7_bills import read_charges, read_orders
-from service.admissions.hl7_text import Message, read_message
-from service.admissions.hl7_visit import Reading
+from service.admissions.hl7.adt import read_adt
+from service.admissions.hl7.answers import accepted, refused
+from service.admissions.hl7.bills import read_charges, read_orders
+from service.admissions.hl7.text import Message, read_message
+from service.admissions.hl7.visit import Reading
 from service.admissions.intake import Outcome, Parcel, Reader, again, content_of, take
 from service.admissions.statements import Statement
 from service.admissions.tables import InboundMessage

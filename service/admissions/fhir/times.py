@@ -20,7 +20,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_resources import parse_moment
+from service.admissions.fhir.resources import parse_moment
 from service.admissions.tables import ChargeItem, ClinicalOrder, InboundMessage, StayEvent
 
 SAME_TIME = timedelta(seconds=1)

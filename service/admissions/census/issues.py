@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from service.admissions.census_rows import issue
-from service.admissions.delimited import Issue
+from service.admissions.census.rows import issue
+from service.admissions.issue import Issue
 
 
 def unknown_bed(code: str) -> Issue:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_text import Message
+from service.admissions.hl7.text import Message
 from service.kit.ids import new_id
 
 _CODES = {

@@ -8,8 +8,8 @@ from typing import Any
 
 from service.admissions.code_words import BILL_KIND_WORDS, PAYMENT_WORDS
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_reading import Frame
-from service.admissions.fhir_resources import codes_of, first_word
+from service.admissions.fhir.reading import Frame
+from service.admissions.fhir.resources import codes_of, first_word
 from service.admissions.statements import ChargeSaid, OrderSaid, Statement, is_amount, rounded
 
 _BILL_WORDS: Mapping[str, str] = {

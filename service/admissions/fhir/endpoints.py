@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from service.access import Actor, Permission, allow
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_answers import (
+from service.admissions.fhir.answers import (
     MEDIA_TYPE,
     bundle_answer,
     capability_statement,
@@ -19,8 +19,8 @@ from service.admissions.fhir_answers import (
     outcome_of_error,
     status_of,
 )
-from service.admissions.fhir_intake import Entry, Taken, entries_of, failed, keep_refused, single, take_entry
-from service.admissions.fhir_resources import TYPES, Release
+from service.admissions.fhir.intake import Entry, Taken, entries_of, failed, keep_refused, single, take_entry
+from service.admissions.fhir.resources import TYPES, Release
 from service.admissions.sender import facility_of_sender
 from service.facilities import Facility
 from service.platform.context import Context

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from service.cli.month_stage import Play
-from service.cli.month_world import EXPECTED, HONEST, TrueStay, Way
+from service.cli.month.stage import Play
+from service.cli.month.world import EXPECTED, HONEST, TrueStay, Way
 from service.screening import LIVE_RULES, Finding
 
 NOBODY = "(no finding)"

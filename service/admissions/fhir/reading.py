@@ -8,9 +8,9 @@ from datetime import date, datetime
 from typing import Any
 
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_resources import Resource, codes_of, parse_day, parse_moment
-from service.admissions.fhir_times import Told
-from service.admissions.hl7_visit import Reading, unknown_bed
+from service.admissions.fhir.resources import Resource, codes_of, parse_day, parse_moment
+from service.admissions.fhir.times import Told
+from service.admissions.hl7.visit import Reading, unknown_bed
 from service.admissions.statements import (
     BedSaid,
     IdentitySaid,
@@ -44,7 +44,7 @@ class Frame:
 
     @property
     def stated_at(self) -> datetime:
-        """When the sender said so; without `meta.lastUpdated`, the best time there is (`fhir_times`)."""
+        """When the sender said so; without `meta.lastUpdated`, the best time there is (`fhir.times`)."""
         return self.resource.updated_at or (self.told.at if self.told else self.reading.present)
 
     @property

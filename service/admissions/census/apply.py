@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlmodel import Session
 
-from service.admissions.census_issues import (
+from service.admissions.census.issues import (
     against_record,
     cancelled,
     older_than_record,
@@ -18,7 +18,7 @@ from service.admissions.census_issues import (
     transfer_time_unknown,
     unknown_bed,
 )
-from service.admissions.census_rows import CensusRow
+from service.admissions.census.rows import CensusRow
 from service.admissions.errors import RowRefused
 from service.admissions.records import FOREVER
 from service.admissions.repository import admissions_by_no, assignments_of, patients_by_no

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from service.access import Actor
-from service.cli.month_world import Plan, World
+from service.cli.month.world import Plan, World
 from service.facilities import Bed, Camera, Ward
 from service.platform.context import Context
 

@@ -1,7 +1,7 @@
 """A month in a made-up hospital, as truth: who is admitted where, who really lies there, and who cheats how.
 
 Nothing here knows the rules. It says what a picture of a bed would show at an instant, what people find who look, and
-what the books say; `month_play.py` writes that into the tables.
+what the books say; `play.py` writes that into the tables.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import Session
 
-from service.cli.month_stage import CADENCE, PACK, Play
-from service.cli.month_world import TrueStay, Way, World
+from service.cli.month.stage import CADENCE, PACK, Play
+from service.cli.month.world import TrueStay, Way, World
 from service.facilities import Camera
 from service.kit.ids import new_id
 from service.sightings import Snapshot, ZoneReading

@@ -13,15 +13,15 @@ from sqlmodel import Session
 
 from service.access import Actor
 from service.admissions.errors import MessageRefused
-from service.admissions.fhir_bills import read_charge_item, read_service_request
-from service.admissions.fhir_encounter import read_encounter
-from service.admissions.fhir_reading import (
+from service.admissions.fhir.bills import read_charge_item, read_service_request
+from service.admissions.fhir.encounter import read_encounter
+from service.admissions.fhir.reading import (
     Frame,
     read_location,
     read_patient,
 )
-from service.admissions.fhir_resources import TYPES, Release, check, parse_json, parse_moment
-from service.admissions.fhir_times import (
+from service.admissions.fhir.resources import TYPES, Release, check, parse_json, parse_moment
+from service.admissions.fhir.times import (
     Told,
     instant_of_header,
     named_time,
@@ -30,7 +30,7 @@ from service.admissions.fhir_times import (
     version_of,
     with_time,
 )
-from service.admissions.hl7_visit import Reading
+from service.admissions.hl7.visit import Reading
 from service.admissions.intake import Outcome, Parcel, Reader, again, content_of, take
 from service.admissions.statements import Statement
 from service.admissions.tables import FhirIdentity, InboundMessage

@@ -12,10 +12,10 @@ from sqlmodel import Session, col, select
 
 from service.access import Actor
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_answers import refused
-from service.admissions.hl7_intake import Answered, answer_away, answerer, take_hl7
-from service.admissions.hl7_routes import Routes
-from service.admissions.hl7_text import Message, read_message
+from service.admissions.hl7.answers import refused
+from service.admissions.hl7.intake import Answered, answer_away, answerer, take_hl7
+from service.admissions.hl7.routes import Routes
+from service.admissions.hl7.text import Message, read_message
 from service.admissions.intake import messages_total
 from service.admissions.tables import UnclaimedMessage
 from service.facilities import Facility

@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 
 from service.admissions.code_words import BILL_KIND_WORDS, payment_word, word
 from service.admissions.errors import MessageRefused
-from service.admissions.hl7_text import Message, Segment
-from service.admissions.hl7_visit import Reading
+from service.admissions.hl7.text import Message, Segment
+from service.admissions.hl7.visit import Reading
 from service.admissions.statements import (
     LARGEST,
     MOST_DECIMALS,

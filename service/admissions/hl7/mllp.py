@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from service.admissions.hl7_routes import certificate_names
+from service.admissions.hl7.routes import certificate_names
 from service.kit.errors import InvalidInput
 from service.platform import metrics
 

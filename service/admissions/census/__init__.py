@@ -1,0 +1,1 @@
+"""Admissions told in a table: the census, row by row, with a report for each."""

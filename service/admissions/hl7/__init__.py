@@ -1,0 +1,1 @@
+"""Admissions told in HL7 v2: reading, answering, MLLP, and who may send for whom."""
