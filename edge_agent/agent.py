@@ -198,6 +198,7 @@ class Agent:
 
         return LocalMatching(
             models=settings.models,
+            providers=settings.providers,
             identity=self._identity,
             clock=self._clock,
             spool=spool,

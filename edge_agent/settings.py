@@ -14,6 +14,7 @@ from edge_agent.errors import SettingsInvalid
 from edge_agent.logs import keep_secret, redact
 from edge_agent.sources.folder import AfterSpooling
 from service.contracts import faults_of
+from service.kit.providers import provider_names
 
 MAX_CONFIG_BYTES = 256 * 1024
 
@@ -154,6 +155,13 @@ class AgentSettings(BaseModel):
     models: Path | None = Field(
         default=None, title="Models", description="Folder of the model pack, the server's own; with matching local."
     )
+    providers: tuple[str, ...] = Field(
+        default=("CPUExecutionProvider",),
+        min_length=1,
+        title="Execution providers",
+        description="With matching local, onnxruntime providers in order, with commas: cpu, cuda, openvino, coreml, or "
+        "their full names. One that is asked for and missing stops the start.",
+    )
     keep_hours: float = Field(
         default=72.0, ge=1, le=720, title="Kept pictures", description="Hours for which local matching keeps pictures."
     )
@@ -216,6 +224,11 @@ class AgentSettings(BaseModel):
                 raise ValueError("write scheme, host and port, like http://proxy.intranet:3128")
             keep_secret(parts.password or "")
         return text
+
+    @field_validator("providers", mode="before")
+    @classmethod
+    def _providers_named(cls, given: object) -> object:
+        return provider_names(given)
 
     @field_validator("timezone")
     @classmethod

@@ -25,7 +25,7 @@ from edge_agent.spool import Spool, SpooledFrame
 from edge_agent.spool_seal import SpoolSeal
 from service.contracts import CaptureStatement, EdgeReadingPost
 from service.kit.errors import WardwatchError
-from service.vision import Pack, load_pack
+from service.vision import Pack, RuntimeOptions, load_pack
 
 READINGS_PATH = "/api/v1/edge-readings"
 EXPIRE_SECONDS = 600.0
@@ -38,6 +38,7 @@ class LocalMatching:
         self,
         *,
         models: Path,
+        providers: tuple[str, ...] = ("CPUExecutionProvider",),
         identity: Identity,
         clock: DeviceClock,
         spool: Spool,
@@ -49,12 +50,12 @@ class LocalMatching:
         look_seconds: float,
         agent: str = "",
     ) -> None:
-        """Raises `PackUnusable`, `KeyUnusable`, `KeptUnusable`."""
+        """Raises `PackUnusable`, `ProviderMissing`, `KeyUnusable`, `KeptUnusable`."""
         if not isinstance(identity.credentials, KeyFileAuth):
             raise ValueError("the settings' own check forbids a token here")
         self._auth = identity.credentials
         self._clock, self._server, self._look, self._agent = clock, server, look_seconds, agent
-        self._pack: Pack = load_pack(models)
+        self._pack: Pack = load_pack(models, RuntimeOptions(providers=providers))
         beside = spool.path.with_name
         self._ward = Ward(
             beside(f"{spool.path.name}.{_safe(spool.camera)}.gallery"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,9 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_PROVIDERS = {
-    name.lower(): f"{name}ExecutionProvider" for name in ("CPU", "CUDA", "OpenVINO", "CoreML", "ROCM", "Tensorrt")
-}
+from service.kit.providers import provider_names
 
 _ALARM_KEY_CHARACTERS = 16
 
@@ -158,12 +155,7 @@ class Settings(BaseSettings):
     @classmethod
     def _named(cls, given: object) -> object:
         """Names with commas, or a JSON list, each a full name or a short one."""
-        if isinstance(given, str):
-            given = json.loads(given) if given.lstrip().startswith("[") else given.split(",")
-        if not isinstance(given, list | tuple):
-            return given
-        names = [str(name).strip() for name in given]
-        return tuple(_PROVIDERS.get(name.lower(), name) for name in names if name)
+        return provider_names(given)
 
     @model_validator(mode="after")
     def _posts_alarms_safely(self) -> Self:

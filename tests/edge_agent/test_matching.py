@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
+from edge_agent.agent import Agent
+from edge_agent.device_key import DeviceKey
 from edge_agent.errors import SettingsInvalid
 from edge_agent.matching.box_key import box_key_path, open_box_key, public_text
 from edge_agent.matching.errors import GalleryMissing
@@ -27,6 +30,7 @@ from service.admissions.tables import Admission
 from service.contracts import open_for_box, read_message, seal_for_box
 from service.contracts.edge_readings import SealedGallery, WardGallery
 from service.platform.context import Context
+from service.vision import ProviderMissing
 from tests.builders import bearer, create_device_token
 from tests.devices import pair_device
 from tests.edge_agent.ward_box import Ward, open_ward, stated, ward_picture
@@ -161,6 +165,29 @@ def test_a_token_or_no_models_will_not_do(tmp_path: Path) -> None:
         load_settings(None, values | {"token_file": tmp_path / "t", "models": tmp_path})
     with pytest.raises(SettingsInvalid, match="models"):
         load_settings(None, values | {"key": tmp_path / "k"})
+
+
+@pytest.mark.models
+def test_a_provider_that_the_box_lacks_stops_the_start(tmp_path: Path, models_dir: Path) -> None:
+    (tmp_path / "in").mkdir()
+    key = DeviceKey("d" * 32, "k" * 32, "camera", "box", "c", Ed25519PrivateKey.generate())
+    key.save(tmp_path / "device.key")
+    settings = load_settings(
+        None,
+        {
+            "server": "http://127.0.0.1:1",
+            "camera": "c",
+            "key": tmp_path / "device.key",
+            "source": f"folder:{tmp_path / 'in'}",
+            "spool": tmp_path / "spool.db",
+            "matching": "local",
+            "models": models_dir / "wardwatch-default",
+            "providers": "rocm, cpu",
+        },
+    )
+    assert settings.providers == ("ROCMExecutionProvider", "CPUExecutionProvider")
+    with pytest.raises(ProviderMissing, match="ROCMExecutionProvider"):
+        Agent(settings).run()
 
 
 def test_what_is_sealed_for_one_device_is_bound_to_it() -> None:
