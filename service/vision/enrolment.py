@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.vision.covering import COVERED_FROM, lower_face_distance
+from service.vision.covering import COVERED_FROM, is_partly_hidden, lower_face_distance
 from service.vision.decode import Frame, Pixels
 from service.vision.faces import Faces, find_faces, whole
 from service.vision.pack import Pack
@@ -24,7 +24,7 @@ _SECOND_FACE = 0.35
 """A face this large beside the largest (by its side) makes it doubtful whose picture this is."""
 
 _COVERED_SCORE = 0.4
-"""The most that a masked face is worth: below .5, where a reason is given."""
+"""The most that a covered face is worth: below .5, where a reason is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,21 @@ def assess_portrait(frame: Frame, pack: Pack, policy: QualityPolicy = PORTRAIT_Q
     if len(sights) > 1 and _side(sights[1]) >= _SECOND_FACE * _side(best):
         reasons = (QualityReason.SEVERAL_FACES, *reasons)
     score = best.quality.score
-    if lower_face_distance(best.aligned) > COVERED_FROM:
+    embedding = pack.embedder.embed([best.aligned])[0]
+    if _is_covered(best, embedding, pack, asked=not reasons):
         score = min(score, _COVERED_SCORE)
         reasons = tuple(dict.fromkeys((*reasons, QualityReason.OCCLUDED)))
-    embedding = pack.embedder.embed([best.aligned])[0]
     signature = face_signature(best.aligned)
     quality = FaceQuality(score, reasons)
     return PortraitAssessment(best.box, quality, embedding, reasons, signature, best.points)
+
+
+def _is_covered(face: FaceSight, embedding: NDArray[np.float32], pack: Pack, *, asked: bool) -> bool:
+    """Whether part of the face is covered. What each part says is `asked` only of a face with nothing else wrong, and
+    only where a mesh says to a pixel where eyes and mouth are: it costs three templates."""
+    if lower_face_distance(face.aligned) > COVERED_FROM:
+        return True
+    return asked and pack.mesh is not None and is_partly_hidden(face.aligned, embedding, pack.embedder)
 
 
 def _sights(pixels: Pixels, pack: Pack, policy: QualityPolicy) -> list[FaceSight]:

@@ -223,3 +223,32 @@ def test_a_masked_portrait_is_no_reference(real_pack: Pack) -> None:
     assert QualityReason.OCCLUDED in masked.reasons
     assert masked.quality.score < 0.5
     assert not masked.acceptable
+
+
+SKIN = (118, 144, 186)
+"""Of the photograph's own face, BGR: a hand before it has the colour that the rule of colours believes."""
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("side", ["half_covered_left", "half_covered_right", "covered_below"])
+@pytest.mark.parametrize("cover", ["sheet", "grey", "skin"])
+def test_a_half_covered_portrait_is_no_reference(real_pack: Pack, side: str, cover: str) -> None:
+    """Whatever the colour: the part says nothing of the person, and two such references match by their sheets."""
+    pixels = head(0).pixels
+    plain = assess_portrait(Frame(pixels), real_pack)
+    assert plain.points is not None
+    covered = BY_NAME[side].apply(Photo(pixels, plain.points, None)).pixels
+    if cover == "skin":
+        laid = np.abs(covered.astype(int) - pixels).max(axis=2) > 0
+        covered = np.where(laid[..., None], np.clip(covered.astype(int) - covered.mean() + SKIN, 0, 255), pixels)
+    if cover == "grey":
+        covered = np.repeat(covered.mean(axis=2, keepdims=True), 3, axis=2)
+    seen = assess_portrait(Frame(covered.astype(np.uint8)), real_pack)
+    assert not seen.acceptable
+    assert QualityReason.OCCLUDED in seen.reasons
+
+
+@pytest.mark.models
+def test_a_portrait_in_grey_is_not_taken_for_covered(real_pack: Pack) -> None:
+    grey = np.repeat(head(0).pixels.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    assert assess_portrait(Frame(grey), real_pack).acceptable

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.vision.sequence import BedSight, Occupancy, TimedPrint, judge_beds, judge_views
-from service.vision.sequence.beds import BedPolicy, settle
+from service.vision.sequence.beds import BedPolicy, evidence_of, settle
 from service.vision.sequence.fusion import DEFAULT_WEIGHTS, Evidence, log_odds, probability
 from tests.vision.sequence.rooms import View, shots
 
@@ -63,6 +64,30 @@ def test_the_look_of_a_sleeper_never_becomes_the_empty_bed() -> None:
     """Still for hours, but with a trace of a body: no reference is learned."""
     still = shots(*[replace(ROOM, beds=(500, 0))] * 14)
     assert "empty" not in left(still, seen(still, [BedSight(0.2, False)] * 14))
+
+
+@pytest.mark.parametrize(
+    ("pictures", "sight", "learned"),
+    [
+        (14, NOTHING, True),
+        (14, FAINT, False),  # a trace of a body, too little to say that somebody is there
+        (14, BedSight(0.02, True), False),
+        (14, BedSight(None, False), False),  # no body was looked for
+        (5, NOTHING, False),  # too few pictures
+    ],
+)
+def test_the_empty_bed_is_learned_only_when_it_is_surely_empty(pictures: int, sight: BedSight, learned: bool) -> None:
+    """And what was learned by lamp light holds in infrared: the same bed is like it, another one is not."""
+    night = [replace(ROOM, infrared=True, gain=0.8), replace(ROOM, beds=(400, 0))]
+    prints = shots(*[ROOM] * pictures, *night)
+    sights = {(p.key, "left"): sight for p in prints[:pictures]} | {(p.key, "left"): FAINT for p in prints[pictures:]}
+    ((_, bed),) = evidence_of(prints, sights)
+    assert (bed.evidence[0].unlike_empty is not None) is learned
+    if learned:
+        infrared, other = bed.evidence[-2].unlike_empty, bed.evidence[-1].unlike_empty
+        assert infrared is not None
+        assert other is not None
+        assert infrared < 0.5 < other
 
 
 def test_a_lying_view_says_nothing_about_beds() -> None:
