@@ -18,11 +18,12 @@ from service.access import Actor, Permission
 from service.admissions.tables import InboundMessage, UnclaimedMessage
 from service.facilities import Facility
 from service.kit.errors import Conflict, InvalidInput
-from service.ledger import append
+from service.ledger import append, noted_since
 from service.platform import metrics
 from service.platform.context import Context
 
 DISMISSED = "dismissed"
+_DISMISSAL = "message.dismissed"
 _LONGEST_REASON = 500
 _NEEDED = ("applied", "duplicate", "dead_letter")
 """States of a message whose text may still be asked for. A repeated message is kept once, whichever row holds it."""
@@ -50,7 +51,7 @@ def purge_messages_job(context: Context, _payload: dict[str, Any]) -> None:
 
 def purge_messages(context: Context, now: datetime) -> Purged:
     """Deletes what is older than `message_retention_days`: unclaimed messages since they last came, and the text of
-    those that were refused for good or dismissed."""
+    those that were refused for good or dismissed, a dismissed one since its dismissal."""
     limit = now - timedelta(days=context.settings.message_retention_days)
     with context.database.transaction() as session:
         done = Purged(_purge_unclaimed(session, limit, now), _purge_refused(session, limit))
@@ -95,7 +96,7 @@ def dismiss_message(
         clock_now=context.clock.now(),
         kind="audit",
         actor=actor.label,
-        action="message.dismissed",
+        action=_DISMISSAL,
         object_kind="message",
         object_id=message.id,
         facility_id=facility.id,
@@ -138,11 +139,13 @@ def _purge_unclaimed(session: Session, limit: datetime, now: datetime) -> int:
 
 
 def _purge_refused(session: Session, limit: datetime) -> int:
+    # A term that had run out before anybody dismissed it would leave nobody the time to think again.
+    put_aside = [item.object_id for item in noted_since(session, _DISMISSAL, limit)]
     other = aliased(InboundMessage)
     needed = exists().where(
         col(other.facility_id) == InboundMessage.facility_id,
         col(other.sha256) == InboundMessage.sha256,
-        col(other.state).in_(_NEEDED),
+        or_(col(other.state).in_(_NEEDED), col(other.id).in_(put_aside)),
     )
     query = select(InboundMessage.id, InboundMessage.state).where(
         col(InboundMessage.state).in_(("rejected", DISMISSED)),

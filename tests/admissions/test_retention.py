@@ -194,6 +194,19 @@ def test_a_person_dismisses_a_dead_letter_with_a_reason(house: House) -> None:
     assert house.text(dead) == b""
 
 
+def test_the_term_of_a_dismissed_message_begins_with_its_dismissal(house: House) -> None:
+    """Else a discharge that nobody could use would be gone within the hour in which somebody puts it aside."""
+    first, again = house.send(ADMIT), house.send(ADMIT)
+    house.later(60)
+    house.dismiss(first, "a test of the vendor's")
+    house.later(20)
+    house.dismiss(again, "the same")
+    house.later(29)
+    assert house.text(first) == house.text(again) == ADMIT.encode()
+    house.later(2)
+    assert house.text(first) == b""
+
+
 def test_what_waits_is_on_the_metrics_page(house: House, client: TestClient) -> None:
     house.send(ADMIT)
     stranger(house, "H-OLD")

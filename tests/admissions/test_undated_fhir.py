@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
+from service.admissions import InboundMessage
+from service.facilities.tables import Facility
 from service.platform.context import Context
 from tests.admissions.test_samples import beds, bills, local, record, sender
 
@@ -187,3 +191,32 @@ def test_a_version_that_counts_nothing_has_no_order(context: Context, sender: Te
         assert answer.json()["issue"][0]["expression"] == ["Encounter.meta.versionId"]
         return
     assert record(context, "Z9").discharged_at is not None, "by the times that it names"
+
+
+@pytest.mark.parametrize("first", ["7", "9" * 18])
+def test_a_higher_number_of_before_is_not_the_last_word_of_a_stay(
+    context: Context, sender: TestClient, first: str
+) -> None:
+    """A server set up anew counts from 1 again; a number out of the air is one that nothing later could reach."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    begun, ended = now - timedelta(days=5), now - timedelta(hours=3)
+
+    def since(bed: str) -> dict[str, Any]:
+        return encounter("in-progress", (bed, begun.isoformat())) | {"period": {"start": begun.isoformat()}}
+
+    with context.database.transaction() as session:
+        session.execute(update(Facility).values(clock="live"))
+    put(sender, numbered(first, since("N1-01")))
+    with context.database.transaction() as session:  # it came five days ago
+        session.execute(update(InboundMessage).values(received_at=begun + timedelta(minutes=1)))
+    over = since("N1-01") | {
+        "status": "finished",
+        "period": {"start": begun.isoformat(), "end": ended.isoformat()},
+    }
+    put(sender, numbered("2", over))
+    assert record(context, "Z9").discharged_at == ended
+    # The new count goes on in its own order, whatever the versions name.
+    put(sender, numbered("4", since("N1-02")))
+    put(sender, numbered("3", over))
+    assert record(context, "Z9").discharged_at is None
+    assert [bed for bed, _ in beds(context, "Z9")] == ["N1-02"]

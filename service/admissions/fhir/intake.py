@@ -223,7 +223,7 @@ def _told(session: Session, facility: Facility, frame: Frame, entry: Entry) -> T
     counted = None
     if kind == "Encounter" and version is not None:
         sha256 = hashlib.sha256(_content(entry)).hexdigest()
-        counted = told_in_order(session, facility.id, number, version, sha256, named)
+        counted = told_in_order(session, facility, number, version, sha256, named)
     return counted or told(session, facility.id, kind, number, named)
 
 

@@ -10,7 +10,7 @@ numbers, whatever they name: a discharge that is taken back names nothing new, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,6 +22,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from service.admissions.errors import MessageRefused
 from service.admissions.fhir.resources import parse_moment
 from service.admissions.tables import ChargeItem, ClinicalOrder, InboundMessage, StayEvent
+from service.facilities import Facility
 
 SAME_TIME = timedelta(seconds=1)
 """Versions that name one time are laid a microsecond apart, in the order of their arrival, within this span."""
@@ -37,6 +38,8 @@ _INSTANTS: dict[str, tuple[str, ...]] = {
 _STEP = timedelta(milliseconds=1)
 """Between versions that are ordered by their numbers: wide enough to lay some that come late in between."""
 _LONGEST_VERSION = 19
+_CLOCKS_APART = timedelta(hours=1)
+"""A hospital's clocks are closer to each other than this; nobody writes of what happens later than that."""
 _NOT_YET = frozenset({"planned", "reserved"})
 
 
@@ -95,20 +98,36 @@ def version_of(body: dict[str, Any]) -> int | None:
     return int(text) if _counts(text) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A known version of an Encounter: its number, when it counts as said, when it came, SHA-256 of its content."""
+
+    number: int
+    at: datetime
+    received_at: datetime
+    sha256: str
+
+
 def told_in_order(
-    session: Session, facility_id: str, number: str, version: int, sha256: str, named: datetime
+    session: Session, facility: Facility, number: str, version: int, sha256: str, named: datetime
 ) -> Told | None:
     """When this version of the Encounter `number` counts as said: after those of lower numbers, before those of higher
     ones; the same version once more (`sha256` of its content) when it was said first. None when no other number is
-    known, or this one is with other content: then the time that it names decides."""
-    known = set(session.exec(_known_versions(facility_id, number)))
-    numbers = [(int(one), at, digest) for one, at, digest in known if _counts(one)]
-    below = max((at for one, at, _ in numbers if one < version), default=None)
-    above = min((at for one, at, _ in numbers if one > version), default=None)
-    again = [(at, digest) for one, at, digest in numbers if one == version]
+    known, or this one is with other content: then the time that it names decides.
+
+    A higher number that was here before what a lower one names had happened is of an earlier count: a server that was
+    set up anew counts from 1 again, and a number out of the air must not make the last word of a stay.
+    """
+    found = set(session.exec(_known_versions(facility.id, number)))
+    known = [_Version(int(one), at, came, digest) for one, at, came, digest in found if _counts(one)]
+    said = [(version, named), *((one.number, one.at) for one in known)]
+    over = {one for one in known if facility.clock == "live" and _is_overtaken(one, said)}
+    below = max((one.at for one in known if one in over or one.number < version), default=None)
+    above = min((one.at for one in known if one not in over and one.number > version), default=None)
+    again = [one for one in known if one.number == version and (one not in over or one.sha256 == sha256)]
     if again:
-        same = [at for at, digest in again if digest == sha256]
-        return Told(min(same), is_older=above is not None) if same else None
+        same = [one for one in again if one.sha256 == sha256]
+        return Told(min(one.at for one in same), is_older=above is not None or same[0] in over) if same else None
     if below is None and above is None:
         return None
     at = named
@@ -119,10 +138,15 @@ def told_in_order(
     return Told(at, is_older=above is not None)
 
 
+def _is_overtaken(one: _Version, said: Iterable[tuple[int, datetime]]) -> bool:
+    return any(number < one.number and at > one.received_at + _CLOCKS_APART for number, at in said)
+
+
 def _known_versions(facility_id: str, number: str) -> SelectOfScalar[Any]:
-    """(number, when it counts as said, sha256) of the Encounter's versions: a message's control id is the number."""
+    """(number, when it counts as said, when it came, sha256) of the Encounter's versions: a message's control id is the
+    number."""
     return (
-        select(InboundMessage.control_id, StayEvent.stated_at, InboundMessage.sha256)  # type: ignore[return-value]
+        select(InboundMessage.control_id, StayEvent.stated_at, InboundMessage.received_at, InboundMessage.sha256)  # type: ignore[return-value]
         .join(InboundMessage, col(InboundMessage.id) == StayEvent.message_id)
         .where(StayEvent.facility_id == facility_id, StayEvent.admission_no == number, StayEvent.source == "fhir")
     )
