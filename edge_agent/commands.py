@@ -26,7 +26,8 @@ HOLD_SECONDS = 6.0
 """At most: a stream that is opened for each picture needs so long to give one."""
 RESTORE_AGAIN_SECONDS = 30.0
 PROBE_AGAIN_SECONDS = 300.0
-_TRIES = 5
+_TRIES, _TRY_AGAIN_SECONDS = 60, 5.0
+"""For five minutes: silence is held against a box, a line that is down for a minute must not be."""
 
 
 class Commander:
@@ -121,5 +122,6 @@ class Commander:
                     return
             except (httpx.HTTPError, OSError) as error:
                 log(logging.WARNING, "the server cannot be told of the change", error=type(error).__name__)
-            if stop.wait(5.0):
+            if stop.wait(_TRY_AGAIN_SECONDS):
                 return
+            self._put_back()

@@ -7,7 +7,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
@@ -28,6 +29,8 @@ _ENCODING = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-messag
 MAX_BYTES = 256 * 1024
 """Of an answer. GetCapabilities of a large camera is 12 kB."""
 _DEEPEST = 64
+_LONGEST_SECONDS = 20.0
+"""For one answer, however slowly it drips."""
 
 
 class CameraRefused(EdgeError):
@@ -36,6 +39,39 @@ class CameraRefused(EdgeError):
     code = "edge-onvif-refused"
     title_en = "The camera's ONVIF service does not do that"
     title_zh = "摄像头的 ONVIF 服务未执行该操作"
+
+
+class _Sips(httpx.SyncByteStream):
+    """A body that ends with an error when it is too large, or too slow."""
+
+    def __init__(self, body: httpx.SyncByteStream) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        size, until = 0, time.monotonic() + _LONGEST_SECONDS
+        for chunk in self._body:
+            size += len(chunk)
+            if size > MAX_BYTES or time.monotonic() > until:
+                raise httpx.ReadError("the camera answers too much")
+            yield chunk
+
+    def close(self) -> None:
+        self._body.close()
+
+
+class _Bounded(httpx.HTTPTransport):
+    """Of every answer, also of a 401 that is read before the password's digest is sent: little, and nothing packed,
+    of which a few bytes may be hundreds of megabytes."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if answer.headers.get("Content-Encoding", "identity") != "identity" or not isinstance(
+            answer.stream, httpx.SyncByteStream
+        ):
+            answer.close()
+            raise httpx.DecodingError("the camera answers in another encoding", request=request)
+        answer.stream = _Sips(answer.stream)
+        return answer
 
 
 class OnvifCamera:
@@ -62,6 +98,7 @@ class OnvifCamera:
             follow_redirects=False,
             trust_env=False,
             auth=httpx.DigestAuth(user, password) if user else None,
+            transport=_Bounded(),
         )
 
     @property
@@ -121,19 +158,15 @@ class OnvifCamera:
             f'<?xml version="1.0" encoding="UTF-8"?><e:Envelope xmlns:e="{ENVELOPE}"><e:Header>{header}</e:Header>'
             f"<e:Body>{body}</e:Body></e:Envelope>"
         )
-        data = b""
         try:
             with self._client.stream(
                 "POST",
                 self._origin + path,
                 content=envelope.encode(),
-                headers={"Content-Type": "application/soap+xml; charset=utf-8"},
+                headers={"Content-Type": "application/soap+xml; charset=utf-8", "Accept-Encoding": "identity"},
             ) as answer:
                 status = answer.status_code
-                for chunk in answer.iter_bytes():
-                    data += chunk
-                    if len(data) > MAX_BYTES:
-                        raise CameraRefused("the camera answers too much", remedy="look whether it is a camera")
+                data = answer.read()
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             self._knows_clock = False
             raise CameraRefused(f"no answer: {type(error).__name__}", remedy="look after address and network") from None

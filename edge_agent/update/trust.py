@@ -25,15 +25,18 @@ _KEY_BYTES = 32
 
 def why_unguarded(path: Path, uid: int) -> str:
     """Why the user `uid` could replace the file at `path`; empty if it could not: neither the file nor a folder above
-    it is theirs, or open to a group or to all. In a folder with the sticky bit nobody replaces what others own.
+    it, or above a link to it, is theirs, or open to a group or to all. In a folder with the sticky bit nobody replaces
+    what others own.
     """
     if uid == 0:
         return "the agent runs as root, which may change every file"
     try:
         place = path.resolve(strict=True)
-        for each in (place, *place.parents):
+        named = Path(os.path.abspath(path))
+        for each in (place, *place.parents, named, *named.parents):
             about = each.lstat()
-            shared = about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            # A link bears no rights of its own; whoever may write to its folder leads it elsewhere.
+            shared = 0 if stat.S_ISLNK(about.st_mode) else about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
             sticky = each != place and about.st_mode & stat.S_ISVTX
             if about.st_uid == uid:
                 return f"{each} belongs to the agent's own user"

@@ -84,7 +84,8 @@ def ask_for_answers(
 
 
 def settle_answers_job(context: Context, payload: dict[str, Any]) -> None:
-    """Job `sightings.commands`: notes who did not answer, and lowers the trust of what those cameras showed meanwhile.
+    """Job `sightings.commands`: notes who did not answer, and lowers the trust of what those cameras showed meanwhile;
+    an answer that comes later, and is seen in the pictures, raises it again.
 
     Done again, it changes nothing.
     """
@@ -107,8 +108,11 @@ def settle_answers_job(context: Context, payload: dict[str, Any]) -> None:
                 row = _unanswered(camera.facility_id, camera.id, device_id, roll_call_id, call, now)
                 session.add(row)
                 picture_commands_total.labels(UNANSWERED).inc()
-            if change_of(session, row).outcome in DOUBTFUL:
-                _believe_less(session, camera.id, call, now)
+            outcome = change_of(session, row).outcome
+            if outcome in DOUBTFUL:
+                _believe(session, camera.id, call, now, ("live", "chained"), UNPROVEN)
+            elif outcome == "seen":  # the answer came after a line was down
+                _believe(session, camera.id, call, now, (UNPROVEN,), "chained")
 
 
 def _who_was_there(session: Session, camera_id: str, call: Interval, *, is_live: bool) -> str | None:
@@ -146,15 +150,18 @@ def _unanswered(
     )
 
 
-def _believe_less(session: Session, camera_id: str, call: Interval, now: datetime) -> None:
+def _believe(
+    session: Session, camera_id: str, call: Interval, now: datetime, before: tuple[str, ...], trust: str
+) -> None:
+    """Gives the camera's pictures of the call that trust, if they had one of those `before`."""
     query = select(Snapshot).where(
         Snapshot.camera_id == camera_id,
         col(Snapshot.captured_at) >= call.start,
         col(Snapshot.captured_at) <= call.end,
-        col(Snapshot.trust).in_(("live", "chained")),
+        col(Snapshot.trust).in_(before),
     )
     for snapshot in session.exec(query).all():
-        snapshot.trust = UNPROVEN
+        snapshot.trust = trust
         session.add(snapshot)
         beds = session.exec(select(ZoneReading.bed_id).where(ZoneReading.snapshot_id == snapshot.id)).all()
         presence_changed(session, snapshot, [bed_id for bed_id in beds if bed_id], now)

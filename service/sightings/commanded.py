@@ -1,6 +1,6 @@
 """Changes that roll calls commanded, and whether they are seen in the pictures. A replay does not get darker.
 
-A camera that changed before, or whose box says that it can, and now says `unsupported`, is kept as `denied`.
+A box that changed the picture before, or says that it can, and now says `unsupported`, is kept as `denied`.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ def note_command(
     *,
     event_at: datetime,
     open_roll_calls: OpenRollCalls | None,
-) -> None:
+) -> Interval | None:
     """Keeps what a box says it did; the first word of a camera about a roll call counts, but `applied` after
-    `unsupported` does too. `event_at`: the facility's time. Raises `ReadingRefused`, also for a roll call that was not
+    `unsupported` does too. `event_at`: the facility's time. Returns the call's time if it was over and silence had been
+    held against the box. Raises `ReadingRefused`, also for a roll call that was not
     open at this camera's ward when the steps began."""
     _check(report)
     known = select(PictureCommand).where(
@@ -77,8 +78,9 @@ def note_command(
     )
     row = session.exec(known).first()
     if row is not None and row.outcome != UNANSWERED and not (_is_none(row.outcome) and report.outcome == "applied"):
-        return
+        return None
     _check_call(session, camera, report, event_at, open_roll_calls)
+    held = Interval(row.since, row.until) if row is not None and row.outcome == UNANSWERED else None
     row = row or PictureCommand(
         facility_id=camera.facility_id,
         camera_id=camera.id,
@@ -97,6 +99,7 @@ def note_command(
     row.until = report.steps[-1].until if report.steps else event_at
     session.add(row)
     picture_commands_total.labels(row.outcome).inc()
+    return held
 
 
 def _is_none(outcome: str) -> bool:
@@ -105,8 +108,13 @@ def _is_none(outcome: str) -> bool:
 
 
 def _can(session: Session, camera_id: str, device_id: str) -> bool:
-    """Whether this camera's picture was changed on command before, or its box says that it can change it."""
-    before = select(PictureCommand.id).where(PictureCommand.camera_id == camera_id, PictureCommand.outcome == "applied")
+    """Whether this box changed the camera's picture on command before, or says that it can change it. What another box
+    could at this camera says nothing: who replaces a camera by a lesser one pairs anew, and that is on record."""
+    before = select(PictureCommand.id).where(
+        PictureCommand.camera_id == camera_id,
+        PictureCommand.device_id == device_id,
+        PictureCommand.outcome == "applied",
+    )
     if session.exec(before.limit(1)).first() is not None:
         return True
     said = select(DeviceHeartbeat).where(DeviceHeartbeat.camera_id == camera_id, DeviceHeartbeat.device_id == device_id)

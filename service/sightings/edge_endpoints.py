@@ -31,7 +31,7 @@ from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
 from service.ledger import append
 from service.platform.http import ContextDep, ReadSession, WriteSession
-from service.sightings.command_answers import OUTCOMES, command_answers
+from service.sightings.command_answers import OUTCOMES, ask_for_answers, command_answers
 from service.sightings.commanded import note_command
 from service.sightings.edge_asking import requests_for
 from service.sightings.edge_audit import edge_audits
@@ -141,7 +141,7 @@ def post_command(
     """Takes what a box did when a roll call commanded dark and bright pictures, once a roll call, within its time.
     The server looks for the change."""
     camera, now = _camera(session, actor), context.clock.now()
-    note_command(
+    held = note_command(
         session,
         actor,
         camera,
@@ -150,6 +150,15 @@ def post_command(
         event_at=event_now(facility_by_id(session, camera.facility_id), now),
         open_roll_calls=getattr(request.app.state, "open_roll_calls", None),
     )
+    if held is not None:
+        ask_for_answers(
+            session,
+            facility_id=camera.facility_id,
+            ward_id=camera.ward_id,
+            roll_call_id=report.roll_call_id,
+            call=held,
+            now=now,
+        )
     return PictureCommandNoted(roll_call_id=report.roll_call_id)
 
 

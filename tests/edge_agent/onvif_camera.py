@@ -37,6 +37,8 @@ class FakeCamera:
     clock_off: timedelta = timedelta(0)
     frozen: bool = False
     hostile: bytes | None = None
+    hostile_status: int = 200
+    encoding: str = ""
     address: str = ""
     level: float = 110.0
     told: list[str] = field(default_factory=list)
@@ -58,7 +60,7 @@ class FakeCamera:
     def answer(self, body: str) -> tuple[int, bytes]:
         """Status and SOAP of the answer to a request."""
         if self.hostile is not None:
-            return 200, self.hostile
+            return self.hostile_status, self.hostile
         if "GetSystemDateAndTime" in body:
             at = datetime.now(UTC) + self.clock_off
             return 200, _soap(
@@ -140,6 +142,10 @@ def served(camera: FakeCamera) -> Iterator[FakeCamera]:
         def _reply(self, status: int, data: bytes, kind: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
+            if status == 401:
+                self.send_header("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')
+            if camera.encoding:
+                self.send_header("Content-Encoding", camera.encoding)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -127,6 +129,20 @@ def test_a_wrong_password_changes_nothing_and_no_password_is_sent_or_logged(
 def test_hostile_answers_are_refused(camera: FakeCamera, hostile: bytes) -> None:
     camera.hostile = hostile
     assert changer(camera).prepare() is None
+
+
+@pytest.mark.parametrize("encoding", ["gzip", ""])
+@pytest.mark.parametrize("status", [200, 401])
+def test_an_answer_of_very_much_is_not_kept(camera: FakeCamera, status: int, encoding: str) -> None:
+    """Neither unpacked, nor of a 401, which is read before the password's digest is sent."""
+    much = b" " * 50_000_000
+    camera.encoding, camera.hostile, camera.hostile_status = encoding, gzip.compress(much) if encoding else much, status
+    tracemalloc.start()
+    try:
+        assert changer(camera).prepare() is None
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_what_the_camera_names_leads_to_no_other_host(camera: FakeCamera) -> None:

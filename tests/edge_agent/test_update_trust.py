@@ -103,6 +103,19 @@ def test_a_link_to_a_key_is_judged_by_where_it_leads(tmp_path: Path) -> None:
     assert why_unguarded(tmp_path / "release.pub", AGENT)
 
 
+def test_a_link_that_could_be_led_elsewhere_is_not_trusted(tmp_path: Path) -> None:
+    """It would show the true key while it is judged, and another one while it is read."""
+    key, folder = tmp_path / "release.pub", tmp_path / "open"
+    key.write_text(PUBLIC)
+    key.chmod(0o644)
+    folder.mkdir()
+    (folder / "link").symlink_to(key)
+    assert why_unguarded(folder / "link", AGENT) == why_unguarded(key, AGENT)
+    folder.chmod(0o777)
+    assert f"{folder} may be written" in why_unguarded(folder / "link", AGENT)
+    assert f"{folder} may be written" not in why_unguarded(key, AGENT)
+
+
 def test_an_agent_told_of_a_key_takes_no_version_by_one_that_it_could_replace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

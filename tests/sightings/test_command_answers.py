@@ -28,6 +28,7 @@ from service.sightings.device_tables import SnapshotStatement
 from service.sightings.edge_tables import PictureCommand
 from service.sightings.tables import Snapshot
 from tests.builders import EPOCH, browser, create_user
+from tests.devices import pair_device
 from tests.sightings.test_commanded import CALL, NOON, changes, picture, post, report, roll_call
 from tests.sightings.test_commanded import key as key  # a fixture
 from tests.sightings.test_commanded import place as place
@@ -152,15 +153,19 @@ def test_applied_after_unsupported_counts_and_the_other_way_does_not(
         assert session.exec(select(PictureCommand)).one().outcome == "applied"
 
 
-@pytest.mark.parametrize("how", ["did it before", "says that it can", "never could"])
+@pytest.mark.parametrize("how", ["did it before", "says that it can", "never could", "another box could"])
 def test_unsupported_is_believed_of_a_camera_that_never_could(
     context: Context, client: TestClient, place: tuple[Facility, Camera], key: DeviceKey, how: str
 ) -> None:
     earlier = CALL[:-1] + "3"
-    if how == "did it before":
+    if how in ("did it before", "another box could"):
         with context.database.transaction() as session:
             session.add(roll_call(place[0], place[1].ward_id, earlier, NOON))
         assert post(client, key, report(steps_of(earlier)).model_copy(update={"roll_call_id": earlier})) == 202
+    if how == "another box could":  # the camera was replaced, and a box paired anew
+        other = pair_device(context, place[0])
+        with context.database.transaction() as session:
+            session.exec(select(PictureCommand)).one().device_id = other.device_id
     if how == "says that it can":
         beat = Heartbeat(clock=context.clock.now(), spool_depth=0, versions={"exposure": "onvif"})
         said = client.post(
@@ -176,7 +181,7 @@ def test_unsupported_is_believed_of_a_camera_that_never_could(
     assert post(client, key, PictureCommandReport(roll_call_id=CALL, outcome="unsupported")) == 202
     with context.database.reading() as session:
         row = session.exec(select(PictureCommand).where(PictureCommand.roll_call_id == CALL)).one()
-    assert row.outcome == ("unsupported" if how == "never could" else "denied")
+    assert row.outcome == ("denied" if how in ("did it before", "says that it can") else "unsupported")
 
 
 def test_an_answer_after_the_call_takes_the_place_of_silence(
@@ -189,6 +194,23 @@ def test_an_answer_after_the_call_takes_the_place_of_silence(
         picture(context, place[1], number, 150 if level == "bright" else 60)
     assert post(client, key, report(steps_of(CALL))) == 202
     assert [change.outcome for change in changes(context, place)] == ["seen"]
+
+
+def test_pictures_are_believed_again_when_an_answer_comes_late_and_is_seen(
+    context: Context, client: TestClient, place: tuple[Facility, Camera], key: DeviceKey, run_jobs: Callable[[], int]
+) -> None:
+    """A line that was down for some minutes is an ordinary thing."""
+    in_time = signed(context, place[1], key, 5, timedelta(seconds=2))
+    unanswered_call(context, place)
+    run_jobs()
+    assert trust(context, in_time) == "unproven"
+    levels = {"dark": 40, "bright": 160}
+    for number, step in enumerate(steps_of(CALL)):
+        picture(context, place[1], number, levels[step])
+    assert post(client, key, report(steps_of(CALL))) == 202
+    run_jobs()
+    assert [change.outcome for change in changes(context, place)] == ["seen"]
+    assert trust(context, in_time) == "chained"
 
 
 def test_one_silence_is_an_alarm_and_two_are_a_finding_about_the_camera(place: tuple[Facility, Camera]) -> None:
