@@ -14,7 +14,7 @@ from service.access.errors import (
     TooManyAttempts,
     WrongCredentials,
 )
-from service.access.people import add_user, assign_ward, grant_role, named_user, set_active, set_password
+from service.access.people import add_user, assign_ward, grant_role, named_user, set_active, set_password, ward_changes
 from service.access.repository import all_users, grants_of, home_ward, tokens_at, ward_staff_of
 from service.access.rules import (
     COOKIE,
@@ -99,5 +99,6 @@ __all__ = [
     "set_session_cookie",
     "tokens_at",
     "use_link",
+    "ward_changes",
     "ward_staff_of",
 ]

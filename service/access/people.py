@@ -15,6 +15,7 @@ from service.access.tables import RoleGrant, UserAccount
 from service.kit.errors import Conflict, InvalidInput, NotFound
 from service.platform.crypto import new_secret
 
+WARD_CHANGED = "user.ward"
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}[a-z0-9]\Z")
 
 
@@ -69,7 +70,13 @@ def assign_ward(
     before, grant.ward_id = grant.ward_id, ward_id
     session.add(grant)
     session.flush()
-    _record(session, user, "user.ward", actor, now, facility_id=facility_id, ward=ward_id or "", before=before or "")
+    _record(session, user, WARD_CHANGED, actor, now, facility_id=facility_id, ward=ward_id or "", before=before or "")
+
+
+def ward_changes(session: Session, user_id: str, since: datetime) -> tuple[tuple[datetime, str | None], ...]:
+    """When at `since` or later another ward was put on record for a person, with the one that stood before, if any."""
+    noted = ledger.noted_since(session, WARD_CHANGED, since, user_id)
+    return tuple((item.at, str(item.details.get("before") or "") or None) for item in noted)
 
 
 def set_password(session: Session, user: UserAccount, password: str, *, actor: str, now: datetime) -> None:

@@ -116,7 +116,9 @@ def show_pharmacies(report: PharmacyReport, *, as_json: bool = False) -> None:
     if as_json:
         console.print_json(json.dumps(report.to_json(), ensure_ascii=False))
         return
-    table = Table("visit · 来访", "patient · 患者", "expected · 应为", "verdict · 判定", "reasons · 原因", "s", "")
+    table = Table()
+    for name in ("visit · 来访", "patient · 患者", "expected · 应为", "verdict · 判定", "reasons · 原因", "s", ""):
+        table.add_column(name, overflow="fold")  # a reason that is cut short is none
     for item in report.visits:
         mark = "ok" if item.right else "DIFFERS"
         table.add_row(
@@ -124,7 +126,7 @@ def show_pharmacies(report: PharmacyReport, *, as_json: bool = False) -> None:
             item.patient,
             item.expected,
             item.verdict,
-            ", ".join(item.reasons),
+            "\n".join(item.reasons),
             f"{item.seconds:.2f}",
             mark,
         )

@@ -55,7 +55,7 @@ def screen(
         found = _findings(context, facility_id, explain_admission)
         if explain_admission is not None:
             admission_id = _admission(context, facility_id, explain_admission)
-            _print_story(tell(context, facility_id, admission_id, found, language), as_json)
+            _print_story(tell(context, facility_id, admission_id, found, language), language, as_json)
             return
     rows = [
         (subject_label(row), row.rule, row.kind, _state(row), str(row.event_at), explain(row, language).headline)
@@ -77,16 +77,24 @@ def _findings(context: Context, facility_id: str, admission_no: str | None) -> l
         return list(readable_by(session, SYSTEM, facility_id=facility_id, admission_id=admission_id))
 
 
-def _state(row: Finding) -> str:
-    said = [row.state]
+_IN_CHINESE = {"raised": "待处理", "withdrawn": "已撤回", "dismissed": "已排除", "upheld": "维持"}
+
+
+def _state(row: Finding, language: str = "en") -> str:
+    chinese = language == "zh"
+
+    def word(code: str) -> str:
+        return _IN_CHINESE.get(code, code) if chinese else code
+
+    said = [word(row.state)]
     if row.decision and row.decision != row.state:
-        said.append(f"{row.decision} by a person")
+        said.append(f"经人员{word(row.decision)}" if chinese else f"{row.decision} by a person")
     if row.corrected_after_notice:
-        said.append("corrected after notice")
-    return ", ".join(said)
+        said.append("通知后更正" if chinese else "corrected after notice")
+    return ("，" if chinese else ", ").join(said)
 
 
-def _print_story(story: StayStory, as_json: bool) -> None:
+def _print_story(story: StayStory, language: str, as_json: bool) -> None:
     document = {
         "admission_no": story.admission_no,
         "opening": story.opening,
@@ -98,7 +106,7 @@ def _print_story(story: StayStory, as_json: bool) -> None:
         "closing": story.closing,
     }
     lines = [story.opening, *(f"  {event.local}  {event.words}" for event in story.events), ""]
-    lines += [line for row, words in story.findings for line in _lines(row, words)]
+    lines += [line for row, words in story.findings for line in _lines(row, words, language)]
     answer(document, as_json, [*lines, story.closing] if story.closing else lines)
 
 
@@ -109,12 +117,12 @@ def _decided(story: StayStory, row: Finding) -> list[dict[str, str]]:
     ]
 
 
-def _lines(row: Finding, words: Explanation) -> list[str]:
+def _lines(row: Finding, words: Explanation, language: str) -> list[str]:
     facts = [
         f"  {line.label}: {line.value}" + (f"  ({line.threshold})" if line.threshold else "") for line in words.facts
     ]
     return [
-        f"{words.headline}  [{row.rule} {row.rule_version}, {_state(row)}]",
+        f"{words.headline}  [{row.rule} {row.rule_version}, {_state(row, language)}]",
         *words.paragraphs,
         *facts,
         *(f"  + {text}" for text in words.counter_evidence),

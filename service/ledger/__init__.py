@@ -1,5 +1,27 @@
 """The append-only, hash-chained record of what was done, what was read, and what became evidence."""
 
-from service.ledger.chain import Broken, Head, append, details_of, first_break, head, latest_at, verify
+from service.ledger.chain import (
+    Broken,
+    Head,
+    Noted,
+    append,
+    details_of,
+    first_break,
+    head,
+    latest_at,
+    noted_since,
+    verify,
+)
 
-__all__ = ["Broken", "Head", "append", "details_of", "first_break", "head", "latest_at", "verify"]
+__all__ = [
+    "Broken",
+    "Head",
+    "Noted",
+    "append",
+    "details_of",
+    "first_break",
+    "head",
+    "latest_at",
+    "noted_since",
+    "verify",
+]

@@ -118,6 +118,24 @@ def details_of(session: Session, object_kind: str, object_id: str, action: str) 
     return [dict(item) for item in session.exec(query.order_by(col(LedgerEntry.seq)))]
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An action as it was written down. `at`: by the server's clock."""
+
+    at: datetime
+    object_id: str
+    details: dict[str, Any]
+
+
+def noted_since(session: Session, action: str, since: datetime, object_id: str | None = None) -> list[Noted]:
+    """Every such action at `since` or later, on one object or on any, in order."""
+    query = select(LedgerEntry).where(LedgerEntry.action == action, col(LedgerEntry.at) >= since)
+    if object_id is not None:
+        query = query.where(LedgerEntry.object_id == object_id)
+    rows = session.exec(query.order_by(col(LedgerEntry.seq)))
+    return [Noted(row.at, row.object_id, dict(row.details)) for row in rows]
+
+
 def digest(entry: LedgerEntry) -> str:
     """SHA-256 of the entry without its own hash, as canonical JSON (sorted keys, no spaces, UTF-8)."""
     body = {

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from service.facilities import beds_of_facility, facility_by_id
 from service.kit.intervals import Interval
 from service.occupancy.bed_checks import with_looks
-from service.occupancy.compare_pauses import Excused, cameras_by_bed
+from service.occupancy.compare_pauses import Excused, cameras_by_bed, hidden_together
 from service.occupancy.hand_tables import ExcuseTap, HandheldPicture, Reverification
 from service.occupancy.looks import Look
 from service.occupancy.pauses import PRIVACY_PAUSE, Curtains, logged
@@ -149,7 +149,14 @@ def unobserved_share(session: Session, facility_id: str, interval: Interval) -> 
         bed_id: drawn.spans(bed_id, seen_by) for bed_id, seen_by in cameras.items() if drawn.touches(bed_id, seen_by)
     }
     excused = Excused.about(place, interval) if hidden else None
-    over = {bed_id: excused.over(spans) for bed_id, spans in hidden.items()} if excused is not None else {}
+    over = (
+        {
+            bed_id: excused.over(spans, hidden_together(drawn, cameras[bed_id], cameras))
+            for bed_id, spans in hidden.items()
+        }
+        if excused is not None
+        else {}
+    )
     paused = _paused_checks(session, facility_id, interval, over)
     nights = [span for _, span in nights_between(place.policy, place.zone, interval)]
     seen = _seen_seconds(session, facility_id, nights, int(place.policy.max_gap.total_seconds()), hidden)

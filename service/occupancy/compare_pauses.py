@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -67,10 +67,26 @@ class Excused:
         own = tuple(night for night in nights if night.overlap(interval))
         return cls(own, days, place.policy.paused_night, place.policy.paused_day)
 
-    def over(self, spans: Sequence[Interval]) -> tuple[Interval, ...]:
-        """The part of `spans`, when one bed was hidden, that is excused no longer; in order of time."""
-        night = beyond(spans, self.nights, self.of_night)
-        return tuple(sorted((*night, *beyond(spans, self.days, self.of_day))))
+    def over(self, spans: Sequence[Interval], beds: int = 1) -> tuple[Interval, ...]:
+        """The part of `spans`, when one bed was hidden, that is excused no longer; in order of time.
+
+        `beds`: how many are hidden together, behind one camera: the care of each takes its time (`by_beds`).
+        """
+        night = beyond(spans, self.nights, by_beds(self.of_night, beds))
+        return tuple(sorted((*night, *beyond(spans, self.days, by_beds(self.of_day, beds)))))
+
+
+_AS_MANY = 6
+
+
+def by_beds(most: timedelta, beds: int) -> timedelta:
+    """How long a camera of so many beds may be hidden, where one bed may be for `most`.
+
+    A camera's pause hides all its beds for the care of one. With six hours of a day and two of a night for a bed, a
+    camera of more than six beds has an hour of the day and 20 minutes of the night for each of them: two rounds of
+    washing, half an hour a bed [P].
+    """
+    return most * max(_AS_MANY, beds) / _AS_MANY
 
 
 def cameras_by_bed(session: Session, facility_id: str, interval: Interval) -> dict[str, set[str]]:
@@ -93,8 +109,24 @@ def pauses_over(session: Session, facility_id: str, interval: Interval) -> dict[
         return {}
     drawn, seen_by = Curtains.of(rows), cameras_by_bed(session, facility_id, interval)
     excused = Excused.about(place_of(facility_by_id(session, facility_id), session, interval.end), interval)
-    found = {bed_id: excused.over(drawn.spans(bed_id, seen_by.get(bed_id, set()))) for bed_id in drawn.beds}
-    return found | {camera_id: excused.over(drawn.spans("", (camera_id,))) for camera_id in drawn.cameras}
+    found = {
+        bed_id: excused.over(drawn.spans(bed_id, cameras), hidden_together(drawn, cameras, seen_by))
+        for bed_id in drawn.beds
+        for cameras in [seen_by.get(bed_id, set())]
+    }
+    return found | {
+        camera_id: excused.over(drawn.spans("", (camera_id,)), hidden_together(drawn, {camera_id}, seen_by))
+        for camera_id in drawn.cameras
+    }
+
+
+def hidden_together(drawn: Curtains, cameras: Collection[str], seen_by: Mapping[str, Collection[str]]) -> int:
+    """How many beds the pauses of these cameras hide at once, of the camera with most: 1 where only beds were paused.
+
+    `seen_by`: bed -> the cameras that see it.
+    """
+    paused = [camera_id for camera_id in cameras if camera_id in drawn.cameras]
+    return max((sum(camera_id in own for own in seen_by.values()) for camera_id in paused), default=1)
 
 
 @dataclass(slots=True)
@@ -119,9 +151,11 @@ def _over(session: Session, facility_id: str, interval: Interval) -> Mapping[str
         cameras = seen_by.get(bed.id, set())
         if drawn.touches(bed.id, cameras):
             spans, ward = drawn.spans(bed.id, cameras), found[bed.ward_id]
-            ward.nights += sum(bool(beyond(spans, [night], excused.of_night)) for night in excused.nights)
-            ward.days += sum(bool(beyond(spans, [day], excused.of_day)) for day in excused.days)
-            ward.blind += total(excused.over(spans))
+            beds = hidden_together(drawn, cameras, seen_by)
+            night, day = by_beds(excused.of_night, beds), by_beds(excused.of_day, beds)
+            ward.nights += sum(bool(beyond(spans, [part], night)) for part in excused.nights)
+            ward.days += sum(bool(beyond(spans, [part], day)) for part in excused.days)
+            ward.blind += total(excused.over(spans, beds))
     return found
 
 

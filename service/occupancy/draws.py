@@ -150,6 +150,8 @@ def join_late_wards(context: Context, session: Session, facility_id: str, at: da
     other's. That it joined, and when, is in the ledger before the first of its calls.
     """
     joined = 0
+    # Two workers who see the ward at once: the second finds it joined. Twice in the ledger would look like forgery.
+    session.exec(select(RollCallDraw.id).where(RollCallDraw.facility_id == facility_id).with_for_update()).all()
     for row, codes in wards_to_join(session, facility_id, draws_of(session, facility_id), at):
         fresh = [LateWard(code, at) for code in codes]
         row.late_wards = [*(row.late_wards or ()), *(item.to_json() for item in fresh)]

@@ -35,6 +35,7 @@ from service.occupancy.hand_schemas import (
     WardStaffOut,
 )
 from service.occupancy.handheld import IdentifiedBy, matcher_of, new_challenge, record_handheld
+from service.occupancy.once_more import state_of
 from service.occupancy.repository import directed_readable_by
 from service.occupancy.reverify import (
     answer_again,
@@ -84,24 +85,20 @@ def list_reverifications(
     session: ReadSession,
     context: ContextDep,
     facility: FacilityCode,
-    state: Literal["open", "answered", "all"] = "all",
+    state: Literal["open", "answered", "undone", "all"] = "all",
     start: From = None,
     to: To = None,
 ) -> list[SecondLookOut]:
-    """The latest first. Another ward's people, or an inspector, answer them."""
+    """The latest first. Another ward's people, or an inspector, answer them. What nobody answered is asked once more;
+    then it is `undone`: for an inspector, who may still look."""
     place = facility_for(session, actor, Permission.DIRECTED_READ, facility)
     rows = reverifications(session, place.id, span_of(place, context.clock, start, to))
     now = watermark(place, context.clock)
     records = admission_records(session, place.id, {row.admission_id for row in rows})
     numbers = {record.admission_id: record.admission_no for record in records}
-    wanted = [
-        row
-        for row in rows
-        if state == "all"
-        or (state == "answered" and row.result is not None)
-        or (state == "open" and row.result is None and row.deadline_at >= now)
-    ]
-    return [SecondLookOut.of(row, numbers[row.admission_id]) for row in wanted]
+    wanted = [row for row in rows if state in ("all", state_of(row, now))]
+    names = usernames(session, {row.person_id for row in wanted if row.person_id is not None})
+    return [SecondLookOut.of(row, numbers[row.admission_id], now, names) for row in wanted]
 
 
 @router.post("/reverifications/{reverification_id}", summary="Record a second look")
@@ -114,7 +111,7 @@ def post_reverification(
     at = watermark(place, context.clock)
     answer_again(session, actor, row, body.result, body.method, at=at, now=context.clock.now())
     records = admission_records(session, place.id, [row.admission_id])
-    return SecondLookOut.of(row, records[0].admission_no)
+    return SecondLookOut.of(row, records[0].admission_no, at, {})
 
 
 @router.get("/ward-staff", summary="Ward staff, with the ward on record")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.occupancy.excuse import TapKind
 from service.occupancy.hand_tables import ExcuseTap, Reverification
 from service.occupancy.looks import LookMethod
+from service.occupancy.once_more import asked_twice, state_of
 
 
 class ChallengeOut(BaseModel):
@@ -42,12 +44,23 @@ class SecondLookOut(BaseModel):
     deadline_at: datetime
     answered_at: datetime | None
     result: str | None
+    state: Literal["open", "answered", "undone"] = Field(
+        description="Undone: asked twice at most, nobody looked, the time is over. For an inspector; no suspicion."
+    )
+    asked_twice: bool = Field(description="Whether nobody looked the first time, and it was asked once more.")
+    drawn_for: str | None = Field(description="Whom the lot named the second time; others may look instead.")
 
     @classmethod
-    def of(cls, row: Reverification, admission_no: str) -> SecondLookOut:
-        """The row as the wire has it."""
-        values = {name: getattr(row, name) for name in cls.model_fields if name != "admission_no"}
-        return cls.model_validate({**values, "admission_no": admission_no})
+    def of(cls, row: Reverification, admission_no: str, at: datetime, names: Mapping[str, str]) -> SecondLookOut:
+        """The row as the wire has it at `at`; `names`: user names by id."""
+        derived = {
+            "admission_no": admission_no,
+            "state": state_of(row, at),
+            "asked_twice": asked_twice(row),
+            "drawn_for": names.get(row.person_id or "") if row.result is None else None,
+        }
+        values = {name: getattr(row, name) for name in cls.model_fields if name not in derived}
+        return cls.model_validate({**values, **derived})
 
 
 class WardStaffIn(BaseModel):

@@ -43,7 +43,8 @@ class HandheldPicture(SQLModel, table=True):
 
 class Reverification(SQLModel, table=True):
     """A second person is asked to look again at a patient whom one person found. `reason`: sample | streak | no_label.
-    `result`: confirmed | contradicted; None until answered."""
+    `result`: confirmed | contradicted; None until answered. `person_id`: who answered; until then whom the lot named
+    when it was asked once more. `deadline_at` moves then, once."""
 
     __tablename__ = "reverification"
     __table_args__ = (

@@ -23,6 +23,7 @@ from service.occupancy.due import Book, book_of, due_between
 from service.occupancy.errors import PresenceBusy
 from service.occupancy.escalation import escalate
 from service.occupancy.gather import gather
+from service.occupancy.once_more import ask_once_more
 from service.occupancy.place import Place
 from service.occupancy.record import Changes, record
 from service.occupancy.repository import admissions_touched, looks_on, progress_of, requests_expiring
@@ -120,6 +121,7 @@ def _after(context: Context, facility_id: str) -> None:
         pass
     judge_admissions(context, facility_id, upto)
     escalate(context, facility_id, upto)
+    ask_once_more(context, facility_id, upto)
     close_calls(context, facility_id, upto)
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from service.access import Actor, Permission, Role, home_ward
+from service.access import Actor, Permission, Role, home_ward, ward_changes
 from service.access.tables import UserAccount
 from service.facilities import PresencePolicy, bed_by_id
 from service.kit.errors import Conflict, NotFound
@@ -22,9 +22,9 @@ from service.ledger import append
 from service.occupancy.errors import LookRefused
 from service.occupancy.hand_tables import Reverification
 from service.occupancy.looks import INSPECTOR, LookMethod, LookResult
+from service.occupancy.once_more import ANSWERED_WITHIN
 from service.occupancy.tables import DirectedCheck, DirectedLook
 
-ANSWERED_WITHIN = timedelta(hours=6)
 OWN_WARD_FOR = timedelta(days=7)
 """Whoever has no ward on record and looked on a ward in the last week belongs to it, as far as a second look goes."""
 
@@ -84,14 +84,14 @@ def answer_again(
     now: datetime,
 ) -> Reverification:
     """Records the second look. Raises `LookRefused` for the person who looked first and for whoever is of the ward
-    (`_voice`), `Conflict` when it is answered already or too late."""
+    (`_voice`), `Conflict` when it is answered already or too late: what was left undone only an inspector closes."""
     actor.require(Permission.DIRECTED_ANSWER, row.facility_id)
     first = session.get_one(DirectedLook, row.look_id)
-    if row.result is not None or at > row.deadline_at:
+    voice = _voice(session, actor, row, first, at, now)
+    if row.result is not None or (at > row.deadline_at and voice != "inspector"):
         raise Conflict(
             "this second look was given, or its time is over", field="id", remedy="see the list of open ones"
         )
-    voice = _voice(session, actor, row, first, at)
     if voice is None:
         raise LookRefused(
             "a second look is another ward's",
@@ -243,10 +243,14 @@ def _streak(session: Session, admission_id: str, look: DirectedLook) -> int:
     return length
 
 
-def _voice(session: Session, actor: Actor, row: Reverification, first: DirectedLook, at: datetime) -> Voice | None:
+def _voice(
+    session: Session, actor: Actor, row: Reverification, first: DirectedLook, at: datetime, now: datetime
+) -> Voice | None:
     """As whom the actor may look again: None for the person who looked first, and for their ward and the patient's.
 
-    The ward on record decides; only where none is on record, it goes by where the person has looked of late.
+    The ward on record decides; only where none is on record, it goes by where the person has looked of late. A record
+    that was changed in the last week leaves nobody without the ward of before: a friend moved for an hour is none of
+    another ward.
     """
     if actor.kind != "user" or actor.id == first.person_id:
         return None
@@ -254,14 +258,24 @@ def _voice(session: Session, actor: Actor, row: Reverification, first: DirectedL
     # Whoever works on the hospital's wards does not become an inspector by a second grant.
     if INSPECTOR in here and Role.WARD_STAFF.value not in here:
         return "inspector"
-    home = home_ward(session, actor.id, row.facility_id)
-    if home is not None:
-        return None if home in (row.ward_id, home_ward(session, first.person_id, row.facility_id)) else "another_ward"
-    return None if _looked_there(session, actor, row, at) else "not_seen_there"
+    home, changes = home_ward(session, actor.id, row.facility_id), ward_changes(session, actor.id, now - OWN_WARD_FOR)
+    if home is None and not changes:
+        return None if _looked_there(session, actor, row, at) else "not_seen_there"
+    own = {home, *(before for _, before in changes)} - {None}
+    theirs = {home_ward(session, first.person_id, row.facility_id), row.ward_id}
+    theirs |= {before for _, before in ward_changes(session, first.person_id, now - OWN_WARD_FOR)}
+    unrecorded = [until for until, before in changes if before is None]
+    if home is None:
+        unrecorded.append(at)
+    if own & theirs or (unrecorded and _looked_there(session, actor, row, at, until=max(unrecorded))):
+        return None
+    return "another_ward" if home is not None else "not_seen_there"
 
 
-def _looked_there(session: Session, actor: Actor, row: Reverification, at: datetime) -> bool:
-    """Whether the actor looked for somebody on that ward in the last week."""
+def _looked_there(
+    session: Session, actor: Actor, row: Reverification, at: datetime, *, until: datetime | None = None
+) -> bool:
+    """Whether the actor looked for somebody on that ward in the last week, up to `until`."""
     if row.ward_id is None:
         return False
     query = (
@@ -271,6 +285,7 @@ def _looked_there(session: Session, actor: Actor, row: Reverification, at: datet
             DirectedCheck.facility_id == row.facility_id,
             DirectedLook.person_id == actor.id,
             col(DirectedLook.looked_at) >= at - OWN_WARD_FOR,
+            col(DirectedLook.looked_at) <= (until or at),
         )
         .distinct()
     )

@@ -4,7 +4,7 @@ templates. Loaded for many stays with a handful of queries."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -42,6 +42,7 @@ from service.screening.repository import (
     cancelled_among,
     checks_in_other_beds,
     faces_in_own_bed,
+    facility_of,
     holding,
     looked_for,
     same_people_elsewhere,
@@ -50,6 +51,13 @@ from service.screening.repository import (
 
 _ACCUSING = (PresenceState.ABSENT_CONFIRMED, PresenceState.IMPOSTOR_SUSPECTED)
 _REACH = timedelta(days=62)
+
+AlikeAt = Callable[[str], Mapping[str, tuple[Twin, ...]]]
+"""Facility id -> what `same_faces` says of it; asked only of another house where faces speak of two places."""
+
+
+def _nobody(_: str) -> Mapping[str, tuple[Twin, ...]]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Books:
         only: Collection[str] | None,
         also: Collection[str],
         twins: Mapping[str, tuple[Twin, ...]],
+        alike_at: AlikeAt | None = None,
     ) -> Books:
         """Chooses the stays about which any rule might have something to say, and reads their books."""
         facility_id = place.facility.id
@@ -115,7 +124,7 @@ class Books:
             place=place,
             candidates=chosen,
             records=records,
-            others=_others(session, records, by_patient, elsewhere, facility_id),
+            others=_others(session, records, by_patient, elsewhere, facility_id, alike_at or _nobody),
             orders=orders_of(session, chosen),
             charges=charges_of(session, chosen),
             corrections=corrections_of(session, chosen),
@@ -230,12 +239,13 @@ def _others(
     by_patient: Mapping[str, Sequence[AdmissionRecord]],
     elsewhere: Mapping[str, Sequence[AdmissionRecord]],
     facility_id: str,
+    alike_at: AlikeAt,
 ) -> dict[str, tuple[Stay, ...]]:
     found: dict[str, tuple[Stay, ...]] = {}
     for record in records:
         here = [item for item in by_patient.get(record.patient_id, ()) if item.admission_id != record.admission_id]
         stays = [_other(item, facility_id) for item in here]
-        stays += [_elsewhere(session, record, item) for item in elsewhere.get(record.patient_id, ())]
+        stays += [_elsewhere(session, record, item, alike_at) for item in elsewhere.get(record.patient_id, ())]
         if stays:
             found[record.admission_id] = tuple(sorted(stays, key=lambda stay: (stay.held, stay.admission_id)))
     return found
@@ -245,14 +255,16 @@ _ABOUT = timedelta(hours=2)
 """So long before and after the common time of two stays faces are compared."""
 
 
-def _elsewhere(session: Session, record: AdmissionRecord, other: AdmissionRecord) -> Stay:
+def _elsewhere(session: Session, record: AdmissionRecord, other: AdmissionRecord, alike_at: AlikeAt) -> Stay:
     """Another house's stay, with when faces were verified here and there about the time that both share."""
     stay, common = _other(other, "elsewhere"), record.stay.overlap(other.stay)
     if common is None:
         return stay
     about = Interval(common.start - _ABOUT, min(common.end, FOREVER - _ABOUT) + _ABOUT)
     seen = faces_in_own_bed(session, other, about)
-    return replace(stay, seen=seen, seen_here=faces_in_own_bed(session, record, about) if seen else ())
+    here = faces_in_own_bed(session, record, about) if seen else ()
+    alike = bool(here) and other.patient_id in alike_at(facility_of(session, other))
+    return replace(stay, seen=seen, seen_here=here, look_alike=alike)
 
 
 def _other(record: AdmissionRecord, facility_id: str) -> Stay:

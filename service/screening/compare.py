@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from service.facilities import facility_by_id
 from service.kit.errors import InvalidInput
@@ -77,7 +78,8 @@ def _facts(context: Context, facility_id: str, law: Rule) -> list[SubjectFacts]:
             return []
         place = place_of(facility, session, upto)
         if law.facts is AdmissionFacts:
-            return list(gather_facts(session, place, upto, twins=same_faces(context, session, facility_id)))
+            alike_at = partial(same_faces, context, session)
+            return list(gather_facts(session, place, upto, twins=alike_at(facility_id), alike_at=alike_at))
         found = gather_places(context, session, place, periods_upto(place, upto))
         return [facts for facts in found if isinstance(facts, law.facts)]
 

@@ -63,12 +63,22 @@ class Correction:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Face:
+    """A picture in which the patient was verified 1:1 in the own bed. `above`: by how much the similarity exceeded the
+    pack's threshold; 1.0 where no number was kept."""
+
+    at: datetime
+    above: float = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Stay:
     """Another stay of the same person: `same_facility` or one elsewhere that two identifiers agree on.
 
     `seen`, `seen_here`: of a stay elsewhere that shares some time with this one, when the person's face was verified
-    in the own bed there, and here, about that time: every reading, not only those of checks.
+    in the own bed there, and here, about that time: every reading, not only those of checks. `look_alike`: here or
+    there somebody else is enrolled whose face can be taken for the person's.
     """
 
     admission_id: str
@@ -78,8 +88,9 @@ class Stay:
     diagnosis_code: str | None = None
     disposition: str | None = None
     course: str | None = None
-    seen: tuple[datetime, ...] = ()
-    seen_here: tuple[datetime, ...] = ()
+    seen: tuple[Face, ...] = ()
+    seen_here: tuple[Face, ...] = ()
+    look_alike: bool = False
 
 
 @dataclass(frozen=True, slots=True)

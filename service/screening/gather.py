@@ -28,7 +28,7 @@ from service.occupancy import (
     observe,
     stays_of,
 )
-from service.screening.books import Books, swaps_in
+from service.screening.books import AlikeAt, Books, swaps_in
 from service.screening.facts import AdmissionFacts, CheckRecord, CounterEvidence, Night, Twin, Unsighted
 from service.screening.repository import checks_by_stay, late_readings
 from service.sightings import Reading, Sighting, pack_hashes, readings, sightings_of
@@ -46,13 +46,14 @@ def gather_facts(
     also: Collection[str] = (),
     *,
     twins: Mapping[str, tuple[Twin, ...]] | None = None,
+    alike_at: AlikeAt | None = None,
 ) -> tuple[AdmissionFacts, ...]:
     """The facts of every admission of the facility about which a rule might have something to say.
 
     `only`: of these admissions. `also`: of these besides, since findings about them stand. `twins`: what `same_faces`
-    says.
+    says; `alike_at`: what it says of other facilities.
     """
-    books = Books.load(session, place, watermark, only, also, twins or {})
+    books = Books.load(session, place, watermark, only, also, twins or {}, alike_at)
     checks = checks_by_stay(session, books.candidates)
     looks = looks_of(session, place.facility.id, books.candidates)
     books = books.with_holders_of(session, [row for rows in checks.values() for row in rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from service.enrolment import FaceTemplate
 from service.kit.errors import NotFound
 from service.kit.intervals import Interval
 from service.occupancy import DirectedCheck, DirectedLook, PresenceCheck, judged_readings
-from service.screening.facts import TemplateChange
+from service.screening.facts import Face, TemplateChange
 from service.screening.tables import Finding
 from service.sightings import LOWER_TRUST, Snapshot, ZoneReading
 from service.vision import BedState
@@ -175,14 +175,20 @@ def verified_at(session: Session, admission_ids: Collection[str]) -> dict[str, t
     return {admission_id: tuple(sorted(times)) for admission_id, times in found.items()}
 
 
-def faces_in_own_bed(session: Session, record: AdmissionRecord, about: Interval) -> tuple[datetime, ...]:
+def facility_of(session: Session, record: AdmissionRecord) -> str:
+    """Whose stay it is."""
+    return session.exec(select(Admission.facility_id).where(Admission.id == record.admission_id)).one()
+
+
+def faces_in_own_bed(session: Session, record: AdmissionRecord, about: Interval) -> tuple[Face, ...]:
     """When the stay's patient was verified by face in the bed that the stay held, at checks or between them.
 
-    Compared 1:1: a face that was only recognised somewhere suggests and does not count; nor does a picture that came
-    late, one that was taken over from an earlier one, or one of a privacy pause.
+    Compared 1:1, and by that very picture: a face that was only recognised somewhere suggests and does not count; nor
+    does a picture that others of its time spoke for, one that came late, one that was taken over from an earlier one,
+    or one of a privacy pause.
     """
-    facility_id = session.exec(select(Admission.facility_id).where(Admission.id == record.admission_id)).one()
-    found: set[datetime] = set()
+    facility_id = facility_of(session, record)
+    found: dict[str, datetime] = {}
     for bed_id, held in record.assignments:
         span = held.overlap(about)
         if span is None:
@@ -190,17 +196,32 @@ def faces_in_own_bed(session: Session, record: AdmissionRecord, about: Interval)
         for reading in judged_readings(session, facility_id, [bed_id], [span]):
             own = reading.state is BedState.PATIENT and reading.recognised_patient_id == record.patient_id
             if own and not reading.late and not reading.carried:
-                found.add(reading.captured_at)
-    return tuple(sorted(found))
+                found[reading.reading_id] = reading.captured_at
+    return tuple(sorted(set(_by_themselves(session, found))))
+
+
+def _by_themselves(session: Session, found: Mapping[str, datetime]) -> Iterator[Face]:
+    for chosen in chunks(found):
+        query = select(
+            ZoneReading.id, ZoneReading.seen_state, ZoneReading.expected_similarity, ZoneReading.threshold
+        ).where(col(ZoneReading.id).in_(chosen))
+        for reading_id, alone, similarity, threshold in session.exec(query):
+            if alone not in (None, BedState.PATIENT.value):
+                continue
+            if similarity is None or threshold is None:
+                yield Face(found[reading_id])
+            else:
+                yield Face(found[reading_id], similarity - threshold)
 
 
 def same_people_elsewhere(
     session: Session, facility_id: str, patient_ids: Collection[str] | None
 ) -> dict[str, tuple[AdmissionRecord, ...]]:
-    """Patient -> stays in other facilities of the same person: number and date of birth agree, and so does the sex."""
+    """Patient -> stays in other facilities of the same person: number and date of birth agree, and so does the sex; and
+    where both houses gave a name, the names do not differ. A hospital's own numbers repeat from house to house."""
     other = aliased(Patient)
     query = (
-        select(Patient.id, other.id)
+        select(Patient.id, Patient.display_name, other.id, other.display_name)
         .join(
             other,
             (col(other.patient_no) == col(Patient.patient_no))
@@ -212,11 +233,19 @@ def same_people_elsewhere(
     if patient_ids is not None:
         query = query.where(col(Patient.id).in_(sorted(patient_ids)))
     found: dict[str, tuple[AdmissionRecord, ...]] = {}
-    for patient_id, other_id in session.exec(query):
+    for patient_id, name, other_id, other_name in session.exec(query):
+        if _differ(name, other_name):
+            continue
         stays = admissions_of_patient(session, other_id)
         if stays:
             found[patient_id] = (*found.get(patient_id, ()), *stays)
     return found
+
+
+def _differ(name: str, other: str) -> bool:
+    """Whether both say a name, and not the same one: spaces and capitals say nothing."""
+    first, second = ("".join(item.split()).casefold() for item in (name, other))
+    return bool(first and second) and first != second
 
 
 def holding(session: Session, facility_id: str, bed_ids: Collection[str], patient_ids: Collection[str]) -> set[str]:

@@ -163,7 +163,15 @@ RULES: tuple[Rule, ...] = (
         severity="high",
         name=Text("Two places at once", "一人两地住院"),
         legal_basis=FUND_REGULATION,
-        exclusions=(Text("referral and transfer", "转诊、转院"), _TWINS),
+        exclusions=(
+            Text("referral and transfer", "转诊、转院"),
+            _TWINS,
+            Text("one house after the other, also while papers are late", "先后在两家机构（含出院登记滞后）"),
+            Text(
+                "a single observation, faces near the threshold, a look-alike",
+                "仅一次观测、相似度接近阈值或有相貌相似者",
+            ),
+        ),
         parameters=_PLACES,
         check=lambda facts: two_places_at_once(facts, _PLACES),
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -91,8 +92,9 @@ def run_stays(context: Context, facility_id: str, only: Collection[str] | None =
         own = {key: row for key, row in known.items() if key.subject_kind == SubjectKind.ADMISSION and not key.period}
         standing = {key.subject_id for key, row in own.items() if row.state == RAISED}
         place = place_of(facility, session, upto)
-        twins = same_faces(context, session, facility_id)
-        found = suspected(gather_facts(session, place, upto, only, standing, twins=twins))
+        alike_at = partial(same_faces, context, session)
+        gathered = gather_facts(session, place, upto, only, standing, twins=alike_at(facility_id), alike_at=alike_at)
+        found = suspected(gathered)
         return settle(session, facility, found, own, context.clock.now())
 
 

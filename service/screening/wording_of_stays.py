@@ -41,8 +41,8 @@ STORIES: dict[tuple[str, str], Story] = {
         ),
         (
             Text(
-                "The same person, by two identifiers that agree, was verified by face in the bed here and under {other_admission} elsewhere at {times}. The way between takes at least {minutes_between.threshold} minutes.",
-                "两项身份标识一致的同一人，在本机构与另一机构（{other_admission}）于 {times} 先后在病床上经人脸核实；两地路程至少 {minutes_between.threshold} 分钟。",
+                "The same person, by two identifiers that agree, was verified twice by a clear face in the bed here and under {other_admission} elsewhere, up to {minutes_between} minutes apart, at {times}. The way between takes at least {minutes_between.threshold} minutes.",
+                "两项身份标识一致的同一人，在本机构与另一机构（{other_admission}）两次以清晰人脸在病床上核实，间隔不超过 {minutes_between} 分钟（{times}）；两地路程至少 {minutes_between.threshold} 分钟。",
             ),
         ),
     ),

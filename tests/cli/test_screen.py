@@ -44,6 +44,7 @@ def test_screen_lists_tells_and_compares(runner, ward):
     chinese = runner.invoke(app, ["screen", *facility, "--explain", "A1", "--language", "zh"]).stdout
     assert "住院号 A1" in chinese
     assert "确认患者不在院" in chinese
+    assert "[phantom_admission 1, 待处理]" in chinese
     compared = ["screen", *facility, "--compare", "phantom_admission@1", "phantom_admission@2", "--json"]
     document = json.loads(runner.invoke(app, compared).stdout)
     assert (document["both"], document["only_first"], document["only_second"]) == (0, 1, 0)

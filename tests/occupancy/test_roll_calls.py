@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from service.cli.program import app as cli
 from service.kit.intervals import Interval
 from service.ledger.tables import LedgerEntry
 from service.occupancy import open_roll_calls, roll_call_entries, roll_calls
+from service.occupancy.draws import join_late_wards
 from service.occupancy.roll_call_tables import RollCall, RollCallDraw
 from tests import builders
 from tests.occupancy.scenes import at
@@ -236,6 +238,28 @@ def test_draws_renew_themselves_before_they_end(hospital, people, context):
         rows = sorted(session.exec(select(RollCallDraw)), key=lambda row: row.first_day)
     assert [row.first_day for row in rows] == [date(2026, 3, 3), date(2026, 3, 10)]
     assert rows[1].committed_by == "system"
+
+
+def test_a_ward_that_two_workers_see_at_once_joins_once(hospital, people, context):
+    """A second entry in the ledger would say that somebody had changed when it joined."""
+    assert commit(people("admin"), hospital, days=14).status_code == 201
+    facility_id = hospital.facility.id
+    with context.database.transaction() as session:
+        builders.create_ward(session, session.merge(hospital.facility), code="new")
+
+    def join(minute: int) -> int:
+        with context.database.transaction() as session:
+            return join_late_wards(context, session, facility_id, at(f"06 12:{minute:02}"))
+
+    with ThreadPoolExecutor(1) as other:
+        with context.database.transaction() as session:
+            assert join_late_wards(context, session, facility_id, at("06 12:00")) == 1
+            second = other.submit(join, 1)
+            wait([second], timeout=0.5)
+        assert second.result(30) == 0
+    with context.database.reading() as session:
+        entries = session.exec(select(LedgerEntry).where(LedgerEntry.action == "roll_call_draw.ward_joined")).all()
+        assert [entry.details for entry in entries] == session.exec(select(RollCallDraw)).one().late_wards
 
 
 def test_a_ward_opened_after_the_commitment_is_drawn_for_from_the_same_seed(hospital, people, context, tmp_path):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import select
 
 from service.access import assign_ward
+from service.admissions.tables import Admission
+from service.facilities import move_watermark
 from service.ledger.tables import LedgerEntry
 from service.occupancy import advance_job
 from service.occupancy.tables import DirectedCheck, Reverification
+from service.screening import Finding
 from tests import builders
 from tests.occupancy.region import fill, photograph
 from tests.occupancy.scenes import at
@@ -48,6 +53,13 @@ class House:
         with self.context.database.reading() as session:
             query = select(Reverification).where(Reverification.look_id == answer.json()["look_id"])
             return session.exec(query).one().id
+
+    def moves_on(self, **by: int) -> None:
+        """Event time goes on, and with it what time alone makes due."""
+        with self.context.database.transaction() as session:
+            facility = session.get_one(builders.Facility, self.full.facility_id)
+            move_watermark(facility, facility.watermark + timedelta(**by))
+        advance_job(self.context, {"facility_id": self.full.facility_id})
 
     def verified_again(self, reader) -> list[tuple[int, int]]:
         """(second looks asked for, given) of each person who found somebody."""
@@ -94,6 +106,21 @@ def test_without_a_ward_on_record_it_goes_by_where_one_looked_of_late(house):
     assert stranger.post(path, json=AGAIN).status_code == 200
 
 
+@pytest.mark.parametrize("was_on_record", [True, False])
+def test_a_friend_who_is_moved_for_the_occasion_is_no_other_wards_person(house, was_on_record):
+    """Whose record changed in the last week is of the ward of before as well: on record, or where they looked."""
+    admin, first, friend = house.nurse(None, "admin"), house.nurse(0), house.nurse(0 if was_on_record else None)
+    path = f"/api/v1/reverifications/{house.finds(first, 0)}"
+    if not was_on_record:
+        house.finds(friend, 1)
+    name = friend.get("/api/v1/sessions/current").json()["name"]
+    record = f"/api/v1/ward-staff/{name}?facility={house.full.code}"
+    for ward in ("w01", None):
+        assert admin.put(record, json={"ward": ward}).status_code == 200
+        assert friend.post(path, json=AGAIN).status_code == 422
+    assert house.nurse(1).post(path, json=AGAIN).status_code == 200
+
+
 def test_an_admin_puts_the_ward_on_record_over_the_api(house, context):
     admin, nurse = house.nurse(None, "admin"), house.nurse(None)
     name = nurse.get("/api/v1/sessions/current").json()["name"]
@@ -118,3 +145,53 @@ def test_an_admin_puts_the_ward_on_record_over_the_api(house, context):
         entries = session.exec(select(LedgerEntry).where(LedgerEntry.action == "user.ward").order_by(LedgerEntry.seq))
         changes = [(entry.details["before"], entry.details["ward"]) for entry in entries]
     assert changes == [("", house.full.wards[1]), (house.full.wards[1], "")]
+
+
+def test_what_nobody_looked_at_again_is_asked_once_more_and_then_shown_to_an_inspector(house, context):
+    first, colleague, other = house.nurse(0), house.nurse(0), house.nurse(1)
+    inspector = house.nurse(None, "inspector")
+    row_id = house.finds(first, 0)
+    path, listed = f"/api/v1/reverifications/{row_id}", f"/api/v1/reverifications?facility={house.full.code}"
+
+    def told() -> dict[str, object]:
+        (row,) = inspector.get(listed).json()
+        return {name: row[name] for name in ("state", "asked_twice", "drawn_for", "deadline_at")}
+
+    begun = told()
+    assert (begun["state"], begun["asked_twice"], begun["drawn_for"]) == ("open", False, None)
+    house.moves_on(hours=6, minutes=1)
+    again, drawn = told(), other.get("/api/v1/sessions/current").json()["name"]
+    assert again["deadline_at"] > begun["deadline_at"]  # six hours more
+    assert (again["state"], again["asked_twice"], again["drawn_for"]) == ("open", True, drawn)
+    house.moves_on(minutes=30)
+    assert told() == again  # once, and not at every tick
+    with context.database.reading() as session:
+        entry = session.exec(select(LedgerEntry).where(LedgerEntry.action == "reverification.asked_again")).one()
+    assert entry.object_id == row_id
+    assert drawn in other.get(f"/by-hand?facility={house.full.code}").text
+
+    house.moves_on(hours=7)
+    assert told() == again | {"state": "undone", "drawn_for": drawn}
+    assert [row["id"] for row in inspector.get(f"{listed}&state=undone").json()] == [row_id]
+    assert inspector.get(f"{listed}&state=open").json() == []
+    assert house.verified_again(inspector) == [(1, 0)]
+    with context.database.reading() as session:
+        assert session.exec(select(Finding).where(Finding.facility_id == house.full.facility_id)).all() == []
+    form = f'action="/second-looks/{row_id}"'
+    assert form in inspector.get(f"/by-hand?facility={house.full.code}").text
+    assert form not in other.get(f"/by-hand?facility={house.full.code}").text
+    assert [who.post(path, json=AGAIN).status_code for who in (other, inspector, inspector)] == [409, 200, 409]
+    assert colleague.post(path, json=AGAIN).status_code in (409, 422)
+    assert told()["state"] == "answered"
+    assert house.verified_again(inspector) == [(1, 1)]
+
+
+def test_of_a_patient_who_has_left_nobody_is_asked_once_more(house, context):
+    first, inspector = house.nurse(0), house.nurse(None, "inspector")
+    row_id = house.finds(first, 0)
+    with context.database.transaction() as session:
+        row = session.get_one(Reverification, row_id)
+        session.get_one(Admission, row.admission_id).discharged_at = row.asked_at
+    house.moves_on(hours=6, minutes=1)
+    (row,) = inspector.get(f"/api/v1/reverifications?facility={house.full.code}&state=undone").json()
+    assert (row["asked_twice"], row["drawn_for"]) == (False, None)

@@ -211,6 +211,28 @@ def _counts(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     }
 
 
+def test_wards_on_record_and_alarms_go_and_what_was_there_before_them_stays(tmp_path: Path) -> None:
+    """0018 and 0019 back and forth, with data in what they add: nothing else is lost by it."""
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    migrate.upgrade_engine(database.engine)
+    with database.engine.begin() as connection:
+        names = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        _fill(connection, names)
+        late = "UPDATE roll_call_draw SET late_wards = '[{}]'"
+        connection.exec_driver_sql(late)
+        before = _counts(connection, names)
+        assert connection.exec_driver_sql("SELECT ward_id FROM role_grant").scalar_one() == "the-ward"
+    with database.engine.begin() as connection:
+        command.downgrade(migrate.configuration(connection), "0017")
+        kept = [name for name in names if name != "camera_alarm"]
+        assert _counts(connection, kept) == {name: before[name] for name in kept}
+    assert migrate.upgrade_engine(database.engine).is_current
+    with database.engine.begin() as connection:
+        assert _counts(connection, names) == before | {"camera_alarm": 0}
+        assert connection.exec_driver_sql("SELECT ward_id FROM role_grant").scalar_one() is None
+    database.dispose()
+
+
 def test_notices_of_death_keep_whose_word_they_were(tmp_path: Path) -> None:
     """Before 0015 a notice did not say who spoke in the source's name: messages are the hospital's own word."""
     database = Database(f"sqlite:///{tmp_path / 'own.db'}")

@@ -12,6 +12,7 @@ from service.screening.facts import (
     Away,
     CheckRecord,
     Correction,
+    Face,
     Stay,
     TemplateChange,
     Treatment,
@@ -80,7 +81,12 @@ def before(**changes: object) -> Stay:
     return Stay(**(values | changes))  # type: ignore[arg-type]
 
 
-ELSEWHERE = Stay("B1", "B1", "F2", Interval(at("01 07:00"), at("03 07:00")), seen=(at("02 09:05"),))
+def faces(*times: str, above: float = 1.0) -> tuple[Face, ...]:
+    """Clear faces in the own bed."""
+    return tuple(Face(at(when), above) for when in times)
+
+
+ELSEWHERE = Stay("B1", "B1", "F2", Interval(at("01 07:00"), at("03 07:00")), seen=faces("02 09:05", "02 10:05"))
 LEAVE = Away(at("05 14:00"), at("05 20:00"), at("05 23:00"))
 NIGHT_OUT = Away(at("05 18:00"), at("06 07:00"), at("06 07:00"), night_hours=6.0)
 CHANGE = TemplateChange("T2", at("04 10:00"), matched_old=False, second_person=False)

@@ -21,15 +21,22 @@ from service.screening.tables import Finding
 from service.screening.wording import LABELS, STORIES
 from tests.occupancy.scenes import FAR, at, look
 from tests.screening import rule_cases as case
-from tests.screening.rule_cases import before, check, occupied, treated
+from tests.screening.rule_cases import before, check, faces, occupied, treated
 
 ABSENT_TWICE = (check("03 09:00"), check("04 09:00"))
 
 MOVED_ON = replace(
     case.ELSEWHERE,
-    seen=(at("01 11:50"), at("01 12:00")),
-    seen_here=(at("01 12:10"), at("01 12:20")),
+    seen=faces("01 11:50", "01 12:00"),
+    seen_here=faces("01 12:10", "01 12:20"),
 )
+BOTH = replace(
+    case.ELSEWHERE,
+    held=Interval(at("01 07:00"), at("01 20:00")),
+    seen=faces("01 10:00", "01 11:50", "01 15:00", "01 18:00"),
+    seen_here=faces("01 12:10", "01 12:40", "01 15:05", "01 18:10"),
+)
+"""Papers of both houses for twelve hours, and faces here and there in turns."""
 
 FIRES: dict[tuple[str, str], Any] = {
     ("empty_bed_admission", "two_looks"): replace(case.STAY, looks=case.NOBODY),
@@ -39,7 +46,9 @@ FIRES: dict[tuple[str, str], Any] = {
             check(due, PresenceState.PRESENT_VERIFIED, swapped_with=("A2",)) for due in ("03 09:00", "03 16:00")
         ),
     ),
-    ("two_places_at_once", "seen"): replace(case.STAY, others=(replace(case.ELSEWHERE, seen_here=(at("02 09:20"),)),)),
+    ("two_places_at_once", "seen"): replace(
+        case.STAY, others=(replace(case.ELSEWHERE, seen_here=faces("02 09:20", "02 10:20")),)
+    ),
     ("two_places_at_once", "overlap"): replace(case.STAY, others=(case.ELSEWHERE,)),
     ("duplicate_identity", "face"): replace(case.STAY, twins=(case.TWIN,)),
     ("enrolment_swap", "template"): replace(case.STAY, template_changes=(case.CHANGE,)),
@@ -139,7 +148,7 @@ SILENT = [
         "two_places_at_once",
         "seen",
         "time to travel",
-        others=(replace(case.ELSEWHERE, seen_here=(at("02 08:00"), at("02 10:00"))),),
+        others=(replace(case.ELSEWHERE, seen_here=faces("02 08:00", "02 11:00", "02 12:00")),),
         until=at("01 20:00"),
     ),
     silent(
@@ -154,6 +163,31 @@ SILENT = [
         "one stay after the other",
         others=(replace(MOVED_ON, held=Interval(at("01 07:00"), at("01 08:00"))),),
     ),
+    *(
+        silent("two_places_at_once", "seen", why, until=at("02 07:00"), others=(replace(BOTH, **changes),))
+        for why, changes in (
+            ("one false match after the move", {"seen": faces("01 10:00", "01 11:50", "01 18:00")}),
+            (
+                "three pictures of half an hour are one",
+                {"seen": faces("01 10:00", "01 11:50", "01 18:00", "01 18:15", "01 18:30")},
+            ),
+            (
+                "one false match before the move",
+                {"seen": faces("01 17:50", "01 18:20"), "seen_here": BOTH.seen_here[:1]},
+            ),
+            (
+                "a clock that is 20 minutes off",
+                {
+                    "seen": faces("01 11:00", "01 11:30", "01 12:20"),
+                    "seen_here": faces("01 12:00", "01 12:30", "01 13:00"),
+                },
+            ),
+            ("near the threshold", {"seen": faces("01 10:00", "01 15:00", "01 18:00", above=0.09)}),
+            ("near the threshold, here", {"seen_here": faces("01 12:10", "01 15:05", "01 18:10", above=0.09)}),
+            ("a look-alike there", {"look_alike": True}),
+        )
+    ),
+    silent("two_places_at_once", "seen", "a look-alike here", others=(BOTH,), twins=(case.TWIN,)),
     silent("two_places_at_once", "seen", "referral", admission_type="referral"),
     silent("two_places_at_once", "overlap", "transfer", others=(replace(case.ELSEWHERE, disposition="transfer"),)),
     silent("two_places_at_once", "overlap", "newborn", category="newborn"),
@@ -304,6 +338,13 @@ SILENT = [
     silent("excuse_inflation", "excuses", "like its peers", own=Share(15, 300)),
     silent("excuse_inflation", "excuses", "few checks", own=Share(10, 29)),
     silent("excuse_inflation", "excuses", "two peers", peers=case.PEERS[:2]),
+    silent(
+        "excuse_inflation",
+        "excuses",
+        "significant, and less than 1.5 times the median",
+        own=Share(1300, 10000),
+        peers=tuple(Share(1000, 10000) for _ in range(4)),
+    ),
     silent("exemption_rate", "exemptions", "n under 30", own=Share(10, 29)),
     silent("exemption_rate", "exemptions", "two of them", own=Share(2, 30), peers=(Share(0, 30),) * 4),
     silent("late_signed_leave", "late_leaves", "few leaves", own=Share(10, 29)),
@@ -313,6 +354,8 @@ SILENT = [
         "exemption_rate", "exemptions", "peers of the specialty are alike", peers=tuple(Share(20, 60) for _ in range(4))
     ),
     silent("alternative_inflation", "confirmations", "like colleagues", own=Share(9, 60)),
+    silent("alternative_inflation", "confirmations", "few requests", own=Share(25, 29)),
+    silent("alternative_inflation", "confirmations", "two colleagues", peers=case.FINDS.peers[:2]),
     silent("alternative_inflation", "in_a_row", "two in a row", longest_run=2),
     silent("selective_blindness", "blind_checks", "chance", own=Share(4, 60)),
     silent("selective_blindness", "blind_checks", "peers as blind", peers=tuple(Share(15, 60) for _ in range(9))),
@@ -357,6 +400,19 @@ SILENT = [
 @pytest.mark.parametrize(("code", "facts"), SILENT)
 def test_each_exclusion_keeps_its_rule_silent(code, facts):
     assert code not in fired(facts)
+
+
+def test_who_is_seen_in_two_houses_in_turns_is_named_with_both_times():
+    (found,) = suspicions_of(replace(case.STAY, others=(BOTH,)))
+    said = {fact.code: fact.value for fact in found.facts}
+    assert (found.rule, found.variant, found.event_at) == ("two_places_at_once", "seen", at("01 15:05"))
+    assert said["minutes_between"] == 20.0
+    assert [item[11:16] for item in said["times"]] == ["11:50", "12:10", "15:00", "15:05"]
+
+
+def test_one_face_in_each_house_says_nothing_beyond_what_the_papers_say():
+    once = replace(case.ELSEWHERE, seen=faces("02 09:05"), seen_here=faces("02 09:20"))
+    assert fired(replace(case.STAY, others=(once,))) == {"two_places_at_once": "overlap"}
 
 
 def test_every_rule_has_a_case_that_fires_and_an_exclusion_that_silences():

@@ -35,8 +35,8 @@ def covered(context, *, paused: str = "", cause: str = "covered", minutes: int =
         return house
 
 
-def log(house: House, start, *, bed: Bed, **what: str) -> None:
-    end = start + timedelta(minutes=30)
+def log(house: House, start, *, bed: Bed, minutes: int = 30, **what: str) -> None:
+    end = start + timedelta(minutes=minutes)
     house.session.add(
         LoggedPause(
             facility_id=house.facility.id,
@@ -170,3 +170,45 @@ def test_checks_that_a_logged_pause_hid_are_no_blindness(context, cause, raised)
                 house.checks(stay, bed, "present_verified", dues)
     rows = findings(context, house, "selective_blindness")
     assert len([row for row in rows if row.facts["variant"] == "blind_checks"]) == raised
+
+
+def eight_beds(context, rounds) -> House:
+    """One camera over eight beds on three days; its view is covered, and it is paused, one bed after the other, in
+    `rounds`: (local start, minutes a bed, minutes between two beds). A picture every five minutes."""
+    with context.database.transaction() as session:
+        house = House.build(context, session)
+        first = house.bed()
+        camera, _ = house.camera(first)
+        for _ in range(7):
+            builders.create_zone(session, camera, house.bed(), valid_from=START)
+        hidden = []
+        for day in (3, 4, 5):
+            for start, each, between in rounds:
+                begun = at(f"{day:02} {start}")
+                for k in range(8):
+                    since = begun + k * timedelta(minutes=each + between)
+                    log(house, since, bed=first, minutes=each, camera_id=camera.id)
+                hidden.append(Interval(begun, begun + timedelta(minutes=8 * (each + between))))
+        for k in range(12 * 24 * 3):
+            when = at("03 00:00") + k * timedelta(minutes=5)
+            house.picture(camera, when, cause="covered" if any(span.contains(when) for span in hidden) else None)
+    return house
+
+
+WASHING = (("06:30", 27, 3), ("15:00", 27, 3))
+TURNING = (("01:00", 8, 2), ("03:00", 8, 2))
+
+
+@pytest.mark.parametrize("rounds", [WASHING, TURNING, (*WASHING, *TURNING)], ids=["washing", "turning", "both"])
+def test_a_ward_that_washes_and_turns_eight_beds_behind_one_camera_is_not_accused(context, rounds):
+    """The checks of 09:00, 16:00 and 02:00 fall into the rounds, on each of three days."""
+    house = eight_beds(context, rounds)
+    assert tampering(context, house) == []
+    pauses = pauses_of(context, house)
+    assert [(ward.nights_over, ward.days_over, ward.blind_minutes) for ward in pauses] == [(0, 0, 0)]
+
+
+def test_one_pause_after_the_other_all_day_and_night_is_tampering_behind_eight_beds_too(context):
+    house = eight_beds(context, [(f"{hour:02}:00", 30, 0) for hour in (5, 9, 13, 17)])
+    (row,) = tampering(context, house)
+    assert row.facts["variant"] == "at_checks"

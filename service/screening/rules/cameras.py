@@ -22,7 +22,6 @@ class TamperingParameters:
 
     minutes: float = 10.0
     ordinary: int = 2
-    pause_minutes: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,7 @@ def _explained(event: CameraEvent, parameters: TamperingParameters) -> bool:
         return True  # a quiet night
     if event.cause in ("signature", "no_response", "not_answered") or event.cause.startswith("edge_crop_"):
         return False
-    if event.pause and _minutes(event) <= parameters.pause_minutes:
-        return True
-    return _minutes(event) < parameters.minutes
+    return event.pause or _minutes(event) < parameters.minutes
 
 
 def _minutes(event: CameraEvent) -> float:

@@ -26,6 +26,7 @@ from service.occupancy import (
     pauses_by_ward,
 )
 from service.occupancy.bed_looks import look_at_bed
+from service.occupancy.once_more import asked_twice, may_close
 from service.occupancy.reverify import (
     answer_again,
     confirmations,
@@ -54,7 +55,8 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class AgainLine:
-    """A second look: waiting for somebody, answered, or too late."""
+    """A second look: waiting for somebody, answered, or `late`: left undone, for an inspector. `asked_twice`: nobody
+    looked the first time; `drawn_for`: whom the lot named then."""
 
     row_id: str
     patient_no: str
@@ -64,6 +66,8 @@ class AgainLine:
     asked_at: datetime
     deadline_at: datetime
     state: Literal["open", "late", "confirmed", "contradicted"]
+    asked_twice: bool = False
+    drawn_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,7 @@ def show_by_hand(
         pauses=tuple((item, places.ward(item.ward_id)) for item in pauses_by_ward(session, found.id, span)),
         methods=tuple(method.value for method in LookMethod if method is not LookMethod.HANDHELD),
         may_answer=actor.kind == "user" and actor.may(Permission.DIRECTED_ANSWER, found.id),
+        may_close=may_close(actor, found.id),
     )
 
 
@@ -222,6 +227,7 @@ def _again(session: Session, facility: Facility, span: Interval, at: datetime, p
     rows = reverifications(session, facility.id, span)
     records = admission_records(session, facility.id, {row.admission_id for row in rows})
     numbers = {record.admission_id: record.patient_no for record in records}
+    names = usernames(session, {row.person_id for row in rows if row.person_id is not None})
     lines = [
         AgainLine(
             row.id,
@@ -232,10 +238,15 @@ def _again(session: Session, facility: Facility, span: Interval, at: datetime, p
             row.asked_at,
             row.deadline_at,
             _state(row, at),
+            asked_twice(row),
+            names.get(row.person_id or "", "") if row.result is None else "",
         )
         for row in rows
     ]
-    return tuple(sorted(lines, key=lambda line: line.state != "open")[:_MOST])
+    return tuple(sorted(lines, key=lambda line: _WAITING.get(line.state, 2))[:_MOST])
+
+
+_WAITING = {"open": 0, "late": 1}
 
 
 def _state(row: Reverification, at: datetime) -> Literal["open", "late", "confirmed", "contradicted"]:

@@ -104,6 +104,7 @@ def show_cameras(
         facility_name=facility_name(found, reader.language),
         facilities=facility_choices(session, actor, Permission.OCCUPANCY_READ, found, reader.language),
         cameras=tuple(sorted(rows, key=urgency)),
+        replayed=found.clock == "replay",
         answer_order=ANSWER_OUTCOMES,
         alarmed=sum(bool(row.alarms) for row in rows),
         legend=tuple(AlarmTag(code, sign) for code, sign in ALARM_SIGNS.items()),
