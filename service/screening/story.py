@@ -16,7 +16,7 @@ from service.screening.decisions import decisions_of
 from service.screening.explain import Explanation, explain
 from service.screening.law import Text
 from service.screening.tables import Finding, FindingDecision
-from service.screening.wording_of_story import EVENTS, LOOKED, METHODS, NOTHING, SUMMARY
+from service.screening.wording_of_story import EVENTS, LOOKED, METHODS, NOTHING, SUMMARY, TRIGGERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ def tell(context: Context, facility_id: str, admission_id: str, findings: list[F
         *(teller.check(row, beds) for row in checks),
         *(teller.look(item) for item in looks),
         *(
-            teller.event(item.received_at, "correction", trigger=item.trigger, since=teller.time(item.event_at))
+            teller.event(
+                item.received_at, "correction", trigger=teller.trigger(item.trigger), since=teller.time(item.event_at)
+            )
             for item in corrections
         ),
     ]
@@ -87,6 +89,9 @@ class _Teller:
 
     def event(self, at: datetime, code: str, **values: object) -> Event:
         return Event(at, self.time(at), self.say(EVENTS[code], **values))
+
+    def trigger(self, code: str) -> str:
+        return TRIGGERS[code].in_language(self.language) if code in TRIGGERS else code
 
     def opening(self, record: AdmissionRecord, rows: Sequence[PresenceCheck]) -> str:
         shown = sum(row.outcome in ("present_verified", "present_alternative") for row in rows)

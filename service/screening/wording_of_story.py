@@ -65,6 +65,20 @@ LOOKED: dict[str, Text] = {
     "carer": Text("{who} found a carer or visitor in the bed ({method}).", "{who}发现床上为陪护或访客（{method}）。"),
 }
 
+TRIGGERS: dict[str, Text] = {
+    "cancel_admission": Text("admission cancelled", "取消入院"),
+    "cancel_discharge": Text("discharge cancelled", "取消出院"),
+    "cancel_leave": Text("leave cancelled", "取消请假"),
+    "cancel_off_ward": Text("off-ward activity cancelled", "取消离区"),
+    "census": Text("census", "住院名单"),
+    "discharge": Text("discharge", "出院"),
+    "leave": Text("leave", "请假"),
+    "off_ward": Text("off-ward activity", "离区"),
+    "return": Text("return from leave", "请假返院"),
+    "transfer": Text("transfer", "转床转科"),
+}
+"""What our own programs say; an HL7 or FHIR message has its event's code, which both languages know."""
+
 METHODS: dict[str, Text] = {
     "staff": Text("The ward's staff", "病区人员"),
     "inspector": Text("An inspector", "稽核人员"),

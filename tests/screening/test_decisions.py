@@ -12,7 +12,8 @@ from sqlalchemy import update
 from sqlmodel import col, select
 
 from service.access import SYSTEM
-from service.admissions.tables import StayEvent
+from service.admissions import cancel_admission
+from service.admissions.tables import Admission, StayEvent
 from service.ledger import verify
 from service.ledger.tables import LedgerEntry
 from service.screening import decide, explain, run_stays, tell
@@ -264,3 +265,14 @@ def test_who_decides_second_reads_what_was_decided_first(named, context):
         assert stale.updated_at == seen
         with pytest.raises(FindingMoved):
             decide(session, actor, stale, Verdict.UPHELD, WHY, context.clock, seen=seen)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "admission cancelled"), ("zh", "取消入院")])
+def test_the_story_of_a_cancelled_stay_says_so_in_words(context, named, language, words):
+    with context.database.transaction() as session:
+        actor = builders.actor_for(session, builders.create_user(session, role="admin", facility=named.facility))
+        stay = session.get_one(Admission, named.stay.id)
+        cancel_admission(session, named.facility, stay, actor=actor, now=context.clock.now())
+    story = tell(context, named.facility.id, named.stay.id, [], language)
+    assert any(words in event.words for event in story.events)
+    assert not any("cancel_admission" in event.words for event in story.events)
