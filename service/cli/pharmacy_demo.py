@@ -117,18 +117,15 @@ def show_pharmacies(report: PharmacyReport, *, as_json: bool = False) -> None:
         console.print_json(json.dumps(report.to_json(), ensure_ascii=False))
         return
     table = Table()
-    for name in ("visit · 来访", "patient · 患者", "expected · 应为", "verdict · 判定", "reasons · 原因", "s", ""):
+    for name in ("visit, patient · 来访，患者", "verdict (expected) · 判定（应为）", "reasons · 原因", "s", ""):
         table.add_column(name, overflow="fold")  # a reason that is cut short is none
     for item in report.visits:
-        mark = "ok" if item.right else "DIFFERS"
         table.add_row(
-            item.visit,
-            item.patient,
-            item.expected,
-            item.verdict,
+            f"{item.visit}\n{item.patient}",
+            f"{item.verdict}\n({item.expected})",
             "\n".join(item.reasons),
             f"{item.seconds:.2f}",
-            mark,
+            "ok" if item.right else "DIFFERS",
         )
     console.print(table)
     for title, lines in (("found", report.raised), ("missing", report.missing), ("unexpected", report.unexpected)):
