@@ -75,4 +75,5 @@ def test_a_facility_day_of_600_admissions(context):
     assert len(checks) == 3 * BEDS
     states = {check.outcome for check in checks}
     assert {"bed_empty", "present_verified"} <= states
-    assert len(statements) < 150, f"{len(statements)} statements: something is asked once an admission"
+    # 150 or so, whatever the number of beds; what is asked once an admission makes 600 more.
+    assert len(statements) < 200, f"{len(statements)} statements: something is asked once an admission"
