@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service.cli.console import AsJson, Grid, answer
 from service.cli.scenarios import scenario_file
+from service.cli.sequence_figures import chance_rows, rate_json, shown
 from service.cli.sequence_plays import (
     Stage,
     Take,
@@ -34,8 +35,18 @@ from service.kit.errors import InvalidInput, WardwatchError
 from service.kit.statistics import Rate
 from service.platform.settings import get_settings
 from service.vision import Gallery, Pack, ReadingPolicy, Zone, analyse_frame, decode, load_pack
+from service.vision.evaluate import Reliability, reliability
 from service.vision.packs import fetch_test_pictures
-from service.vision.sequence import BedSight, Occupancy, TimedPrint, ViewCause, judge_beds, judge_views, make_print
+from service.vision.sequence import (
+    BedSight,
+    BedVerdict,
+    Occupancy,
+    TimedPrint,
+    ViewCause,
+    judge_beds,
+    judge_views,
+    make_print,
+)
 
 _FACES = ("f00", "f01", "f02", "f03", "f04", "f05", "f35")
 _ROOMS = ("row", "aisle")
@@ -66,13 +77,15 @@ class Occupied:
 
 @dataclass(frozen=True, slots=True)
 class SequenceReport:
-    """`single`: by the thresholds of one picture; `timed`: over time; both on the same pictures."""
+    """`single`: by the thresholds of one picture; `timed`: over time; both on the same pictures. `chances`: whether the
+    fused probability of somebody in the bed is what it says, where a probability was stated."""
 
     pack_hash: str
     plays: int
     pictures: int
     single: Occupied
     timed: Occupied
+    chances: Reliability
     lies: tuple[LieResult, ...]
     honest: tuple[LieResult, ...]
 
@@ -83,11 +96,17 @@ class SequenceReport:
             "plays": self.plays,
             "pictures": self.pictures,
             "beds": {name: _occupied_json(part) for name, part in (("single", self.single), ("time", self.timed))},
+            "probability": self.chances.to_json(),
             "lies": [
-                {"lie": r.name, "named": _json(r.named), "unobserved": _json(r.unobserved), "alarms": _json(r.alarms)}
+                {
+                    "lie": r.name,
+                    "named": rate_json(r.named),
+                    "unobserved": rate_json(r.unobserved),
+                    "alarms": rate_json(r.alarms),
+                }
                 for r in self.lies
             ],
-            "honest": [{"play": r.name, "alarms": _json(r.alarms)} for r in self.honest],
+            "honest": [{"play": r.name, "alarms": rate_json(r.alarms)} for r in self.honest],
         }
 
 
@@ -122,12 +141,14 @@ def evaluate_sequence(
 ) -> SequenceReport:
     """Plays each stage honestly, then with each lie, and judges all of it."""
     tables = [_Play.of(stage, pack, beds=beds) for stage in _stepped(places, step)]
+    judged = _judged(tables)
     return SequenceReport(
         pack_hash=pack.pack_hash,
         plays=len(tables),
         pictures=sum(len(play.takes) for play in tables),
         single=_single(tables),
-        timed=_timed(tables),
+        timed=_counted([(truth, verdict.occupancy) for truth, verdict in judged]),
+        chances=reliability([(v.probability, truth) for truth, v in judged if v.probability is not None]),
         lies=tuple(_lie(name, cause, tables) for name, cause in LIES.items()),
         honest=tuple(_lie(name, None, tables) for name in HONEST),
     )
@@ -241,15 +262,16 @@ def _at_once(sight: BedSight | None, policy: ReadingPolicy) -> Occupancy:
     return Occupancy.EMPTY if sight.body < policy.body_absent else Occupancy.UNCERTAIN
 
 
-def _timed(plays: Sequence[_Play]) -> Occupied:
-    pairs: list[tuple[bool, Occupancy]] = []
+def _judged(plays: Sequence[_Play]) -> list[tuple[bool, BedVerdict]]:
+    """Over time: whether somebody is in the bed, and what is believed of it."""
+    pairs: list[tuple[bool, BedVerdict]] = []
     for play in plays:
         truth = {
             take.key: dict(zip((z.zone_id for z in play.zones), take.occupied, strict=True)) for take in play.takes
         }
         judged = judge_beds(play.prints, judge_views(play.prints), play.sights)
-        pairs += [(truth[v.key][v.zone_id], v.occupancy) for verdicts in judged.values() for v in verdicts]
-    return _counted(pairs)
+        pairs += [(truth[v.key][v.zone_id], v) for verdicts in judged.values() for v in verdicts]
+    return pairs
 
 
 def _counted(pairs: Sequence[tuple[bool, Occupancy]]) -> Occupied:
@@ -298,37 +320,29 @@ def _stepped(places: Sequence[Stage], step: Step | None) -> Iterator[Stage]:
             step()
 
 
-def _json(rate: Rate) -> dict[str, object]:
-    return {"value": rate.value, "low": rate.low, "high": rate.high, "hits": rate.hits, "trials": rate.trials}
-
-
 def _occupied_json(part: Occupied) -> dict[str, object]:
     return {
-        "precision_occupied": _json(part.precision_occupied),
-        "recall_occupied": _json(part.recall_occupied),
-        "precision_empty": _json(part.precision_empty),
-        "recall_empty": _json(part.recall_empty),
-        "uncertain": _json(part.uncertain),
+        "precision_occupied": rate_json(part.precision_occupied),
+        "recall_occupied": rate_json(part.recall_occupied),
+        "precision_empty": rate_json(part.precision_empty),
+        "recall_empty": rate_json(part.recall_empty),
+        "uncertain": rate_json(part.uncertain),
     }
-
-
-def _shown(rate: Rate) -> str:
-    value = "–" if rate.value is None else f"{rate.value:.3f}"
-    return f"{value} ({rate.low:.3f}–{rate.high:.3f}) {rate.hits}/{rate.trials}"
 
 
 def _grid(report: SequenceReport) -> Grid:
     rows: list[tuple[str, str, str, str]] = []
     for name, part in (("single · 单帧", report.single), ("time · 时序", report.timed)):
-        rows.append((f"{name} occupied · 有人", _shown(part.precision_occupied), _shown(part.recall_occupied), ""))
-        rows.append((f"{name} empty · 空床", _shown(part.precision_empty), _shown(part.recall_empty), ""))
-        rows.append((f"{name} uncertain · 不确定", _shown(part.uncertain), "", ""))
-    rows += [(f"lie · 失真 {r.name}", _shown(r.named), _shown(r.unobserved), _shown(r.alarms)) for r in report.lies]
-    rows += [(f"honest · 真实 {r.name}", "", "", _shown(r.alarms)) for r in report.honest]
+        rows.append((f"{name} occupied · 有人", shown(part.precision_occupied), shown(part.recall_occupied), ""))
+        rows.append((f"{name} empty · 空床", shown(part.precision_empty), shown(part.recall_empty), ""))
+        rows.append((f"{name} uncertain · 不确定", shown(part.uncertain), "", ""))
+    rows += chance_rows(report.chances)
+    rows += [(f"lie · 失真 {r.name}", shown(r.named), shown(r.unobserved), shown(r.alarms)) for r in report.lies]
+    rows += [(f"honest · 真实 {r.name}", "", "", shown(r.alarms)) for r in report.honest]
     columns = (
         "what · 项目",
-        "precision / named · 精确率 / 原因正确",
-        "recall / unobserved · 召回率 / 判为未观察",
+        "precision / named / stated · 精确率 / 原因正确 / 给出概率",
+        "recall / unobserved / observed · 召回率 / 判为未观察 / 实际占比",
         "false alarms · 误报",
     )
     return Grid(columns, rows)

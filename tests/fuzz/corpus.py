@@ -76,7 +76,9 @@ def zipped() -> bytes:
 
 
 JPEG, PNG, WEBP = encoded(noise(), "JPEG"), encoded(noise(), "PNG"), encoded(noise(), "WEBP", lossless=True)
+TALL = encoded(noise(96, 256), "JPEG")
 ROWS = (b"\0" + b"\x55" * 192) * 64
+PACKED = chunk(b"IDAT", zlib.compress(ROWS))
 MOVING = [noise(96, 64).rotate(9)]
 ZEROS = zlib.compress(b"\0" * (64 << 20))  # 64 MiB in 64 KiB
 
@@ -89,8 +91,8 @@ REFUSED: dict[str, tuple[bytes, type[ImageError]]] = {
     "65,535 wide png": (png(65_535, 16, b"\0" * 100), TooManyPixels),
     "2^31 wide png": (png(2**31 - 1, 2**31 - 1, b""), TooManyPixels),
     "png bomb": (png(30_000, 30_000, b"\0" * (1 << 20)), TooManyPixels),
-    "png of no width": (png(0, 64, b""), ImageError),
-    "jpeg of no height": (jpeg_of_size(96, 0), ImageError),
+    "png of no width": (png(0, 64, b""), ImageCorrupt),
+    "jpeg of no height": (jpeg_of_size(96, 0), ImageCorrupt),
     "cmyk": (encoded(noise().convert("CMYK"), "JPEG"), ImageUnsupported),
     "lab": (encoded(noise().convert("LAB"), "TIFF"), ImageUnsupported),
     "float": (encoded(noise().convert("F"), "TIFF"), ImageUnsupported),
@@ -117,6 +119,23 @@ REFUSED: dict[str, tuple[bytes, type[ImageError]]] = {
     "png of unknown depth": (png(64, 64, b"\0" * 20_000, depth=7), ImageCorrupt),
     "png of unknown colour": (png(64, 64, b"\0" * 20_000, colour=5), ImageCorrupt),
 }
+"""Known by their header or their outer structure: an upload is refused at once."""
+
+UNREADABLE: dict[str, tuple[bytes, type[ImageError]]] = {
+    "jpeg cut and closed again": (TALL[: len(TALL) // 2] + b"\xff\xd9", ImageTruncated),
+    "jpeg of another height": (jpeg_of_size(96, 640), ImageTruncated),
+    "jpeg without its tables": (JPEG.replace(b"\xff\xdb", b"\xff\xec"), ImageCorrupt),
+    "png of too few rows": (png(64, 64, b"\0" * 193), ImageCorrupt),
+    "png of no rows": (png(64, 64, b""), ImageCorrupt),
+    "png whose rows have no end": (
+        png(64, 64, ROWS).replace(PACKED, chunk(b"IDAT", zlib.compress(ROWS)[:-8])),
+        ImageTruncated,
+    ),
+    "png of damaged rows": (PNG[:200] + b"\xaa" * 400 + PNG[600:], ImageCorrupt),
+    "png of an unknown filter": (png(64, 64, (b"\x09" + b"\x55" * 192) * 64), ImageCorrupt),
+    "webp of damaged pixels": (WEBP[:25] + b"\xff" * 400 + WEBP[425:], ImageCorrupt),
+}
+"""Good on the outside: an upload is accepted, and what it is comes out when it is decoded."""
 
 READ: dict[str, bytes] = {
     "16 bit grey": encoded(Image.fromarray(np.full((64, 64), 40_000, np.uint16)), "PNG"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from service.vision import ImageError, ImageLimits, decode, probe
 from service.vision.sequence import PrintUnreadable, ViewPrint
 from tests.fuzz import EXAMPLES
-from tests.fuzz.corpus import JPEG, PNG, READ, REFUSED, WEBP, jpeg_of_size, png
+from tests.fuzz.corpus import JPEG, PNG, READ, REFUSED, UNREADABLE, WEBP, jpeg_of_size, png
 
 SIGNATURES = (b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\x00\x00\x00WEBP")
 EDITS = ("flip", "cut", "insert", "repeat")
@@ -42,17 +42,18 @@ def survives(data: bytes) -> None:
     assert time.monotonic() - started < SECONDS
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", [*REFUSED, *UNREADABLE])
 def test_each_hostile_picture_gets_its_own_error_before_it_costs_memory(name: str) -> None:
-    data, error = REFUSED[name]
+    data, error = (REFUSED | UNREADABLE)[name]
     tracemalloc.start()
     try:
-        with pytest.raises(error):
+        with pytest.raises(error) as caught:
             decode(data)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak < MEBIBYTES << 20
+    assert caught.value.code == error.code
 
 
 @pytest.mark.parametrize("name", READ)
@@ -76,7 +77,7 @@ def test_random_bytes_behind_a_good_signature(signature: bytes, data: bytes) -> 
 
 @bounded
 @given(
-    st.sampled_from([JPEG, PNG, WEBP, *READ.values(), *(data for data, _ in REFUSED.values())]),
+    st.sampled_from([JPEG, PNG, WEBP, *READ.values(), *(data for data, _ in (REFUSED | UNREADABLE).values())]),
     st.lists(
         st.tuples(st.floats(0, 0.999), st.sampled_from(EDITS), st.binary(max_size=64)),
         max_size=5,

@@ -16,11 +16,13 @@ from service.vision.evaluate.faces import FaceReport, evaluate_faces, face_repor
 from service.vision.evaluate.folders import EvaluationFolderInvalid, LabelledBed, read_faces_folder, read_ward_folder
 from service.vision.evaluate.labels import Labels, read_groups, read_labels
 from service.vision.evaluate.metrics import Area, area_under_curve
+from service.vision.evaluate.reliability import Band, Reliability, reliability
 from service.vision.evaluate.ward import WardReport, evaluate_ward, ward_report
 
 __all__ = [
     "DEGRADATIONS",
     "Area",
+    "Band",
     "Chosen",
     "ConditionRow",
     "Degradation",
@@ -31,6 +33,7 @@ __all__ = [
     "LabelledBed",
     "Labels",
     "Photo",
+    "Reliability",
     "Spoilt",
     "Template",
     "WardReport",
@@ -49,5 +52,6 @@ __all__ = [
     "read_labels",
     "read_templates",
     "read_ward_folder",
+    "reliability",
     "ward_report",
 ]

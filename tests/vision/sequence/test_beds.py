@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import log
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from service.vision.sequence import BedSight, Occupancy, TimedPrint, judge_beds, judge_views
 from service.vision.sequence.beds import BedPolicy, evidence_of, settle
 from service.vision.sequence.fusion import DEFAULT_WEIGHTS, Evidence, log_odds, probability
+from service.vision.sequence.prints import ZONE
 from tests.vision.sequence.rooms import View, shots
 
 NOTHING = BedSight(0.02, False)
@@ -164,8 +167,6 @@ def test_the_uncertain_band_leans_on_its_neighbours() -> None:
 def test_each_kind_of_evidence_pulls_its_own_way(
     body: float, face: bool, still: float, activity: float, unlike: float | None
 ) -> None:
-    from math import log
-
     one = Evidence(log(body + 0.02), face, still, activity, unlike, 0.0)
     odds = log_odds(one)
     assert log_odds(replace(one, face=True)) >= odds
@@ -175,6 +176,79 @@ def test_each_kind_of_evidence_pulls_its_own_way(
     if unlike is not None:
         assert log_odds(replace(one, unlike_empty=unlike + 0.5)) > odds
     assert 0.0 < probability(odds) < 1.0
+
+
+def ridged(prints: Sequence[TimedPrint], rows: tuple[int, ...], columns: tuple[int, ...]) -> list[TimedPrint]:
+    """The same prints with the left bed's edges in these cells alone. Rows 6 to 13 and columns 4 to 7 are where trunk
+    and legs lie; columns 1, 2, 9 and 10 are its margins."""
+    cells = np.zeros(ZONE, np.uint8)
+    cells[np.ix_(rows, columns)] = 12
+    return [
+        replace(item, print=replace(item.print, zones=(replace(zone, relief=cells), *others)))
+        for item in prints
+        for zone, *others in [item.print.zones]
+    ]
+
+
+TRUNK, MARGINS = (4, 5, 6, 7), (1, 2, 9, 10)
+LOWER, PILLOW = tuple(range(6, 14)), (0, 1, 2, 3)
+
+
+def test_geometry_is_measured_where_trunk_and_legs_lie() -> None:
+    prints = shots(*[ROOM] * 2)
+
+    def relief(rows: tuple[int, ...], columns: tuple[int, ...]) -> float:
+        shown = ridged(prints, rows, columns)
+        return (
+            next(bed for name, bed in evidence_of(shown, seen(shown, [FAINT] * 2)) if name == "left").evidence[0].relief
+        )
+
+    assert relief(LOWER, TRUNK) == 2.0  # log ratio, limited
+    assert relief(LOWER, MARGINS) == -2.0
+    assert relief(PILLOW, TRUNK) == 0.0  # a head or a pillow is no trunk
+    assert relief(LOWER, (*TRUNK, *MARGINS)) == 0.0  # a folded blanket all over says nothing
+
+
+def test_geometry_alone_decides_between_a_body_and_a_made_bed() -> None:
+    """Two beds of which everything else says the same: never seen empty, never touched, a silent body finder."""
+    prints = shots(*[ROOM] * 8)
+    sights = seen(prints, [FAINT] * 8)
+    body, made = (ridged(prints, LOWER, columns) for columns in (TRUNK, MARGINS))
+    assert left(body, sights) == ["occupied"] * 8
+    assert left(made, sights) == ["empty"] * 8
+    flat = replace(DEFAULT_WEIGHTS, relief=0.0)
+    without = [judge_beds(shown, judge_views(shown), sights, weights=flat)["left"] for shown in (body, made)]
+    assert without[0] == without[1]
+
+
+@given(st.floats(-2, 1.9), st.floats(0, 1), st.booleans(), st.floats(0, 2.2), st.floats(0, 7))
+def test_more_relief_of_a_body_is_always_more_likely_somebody(
+    relief: float, body: float, face: bool, still: float, activity: float
+) -> None:
+    one = Evidence(log(body + 0.02), face, still, activity, None, relief)
+    assert log_odds(replace(one, relief=relief + 0.1)) > log_odds(one)
+    assert DEFAULT_WEIGHTS.relief > 0.0
+
+
+@pytest.mark.parametrize("lie", range(len(LIES)))
+def test_the_flattest_geometry_never_makes_an_unobserved_bed_empty(lie: int) -> None:
+    """A made bed by its edges, in pictures that cannot be believed, and in those in which it was not read."""
+    prints = ridged(shots(*[ROOM] * 8, *[LIES[lie]] * 4), LOWER, MARGINS)
+    sights = seen(prints, [NOTHING] * 12)
+    views = judge_views(prints)
+    unobserved = {view.key for view in views if not view.observed}
+    assert unobserved
+    beds = judge_beds(prints, views, sights)["left"]
+    assert {v.occupancy for v in beds if v.key in unobserved} == {Occupancy.UNCERTAIN}
+    assert {v.probability for v in beds if v.key in unobserved} == {None}
+    assert "empty" in {v.occupancy.value for v in beds if v.key not in unobserved}
+    assert {v.occupancy for v in judge_beds(prints, views, {})["left"]} == {Occupancy.UNCERTAIN}
+
+
+def test_no_geometry_says_empty_of_a_face_or_a_trace_of_a_body() -> None:
+    prints = ridged(shots(*[ROOM] * 10), LOWER, MARGINS)
+    for sight in (BedSight(0.02, True), BedSight(BedPolicy().trace, False)):
+        assert "empty" not in left(prints, seen(prints, [sight] * 10))
 
 
 def test_no_single_silence_of_the_body_finder_empties_a_bed() -> None:
