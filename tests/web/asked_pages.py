@@ -188,6 +188,7 @@ BY_HAND: dict[str, Any] = {
     ),
     "methods": ("wristband", "id_card"),
     "may_answer": True,
+    "may_close": True,
 }
 BY_HAND_NONE: dict[str, Any] = {
     **BY_HAND,
@@ -196,6 +197,7 @@ BY_HAND_NONE: dict[str, Any] = {
     "excuses": (),
     "pauses": (),
     "may_answer": False,
+    "may_close": False,
 }
 BED_CHECKS: dict[str, Any] = {
     "zone": sample.ZONE,

@@ -403,5 +403,6 @@ def cameras() -> dict[str, Any]:
             CameraRow("c3", "Ward 2", tags[:1], None, None, None, None, None, None, 0, 3 * hour, spans[:1], 0),
         ),
         "alarmed": 2,
+        "replayed": False,
         "legend": tags,
     }
