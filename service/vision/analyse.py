@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from service.kit.geometry import Point, box_intersection_area
-from service.vision.bodies import Bodies, find_bodies
+from service.vision.bodies import Bodies, in_full
 from service.vision.decode import Frame, Pixels
 from service.vision.embed import Embedder
-from service.vision.faces import QUICK_SIDE, VIEW_SIDE, Faces, FloatArray, head_angle, in_frame, view_of
+from service.vision.faces import QUICK_SIDE, VIEW_SIDE, Faces, FloatArray, View, head_angle, in_frame, view_of
 from service.vision.judge import FaceEvidence, compare, identities, is_stranger, judge
 from service.vision.pack import Pack
 from service.vision.quality import BED_QUALITY
@@ -110,9 +110,9 @@ def _read(
     pack: Pack,
     policy: ReadingPolicy,
 ) -> tuple[tuple[BedReading, ...], int]:
-    beds = _beds(pixels, small, zones, pack)
+    beds, found = _first_look(pixels, small, zones, pack)
     recogniser = _Recogniser(beds, expected, gallery, pack.embedder, policy.same_person)
-    sights = faces_in_beds(pixels, beds, pack, policy, recogniser.is_own)
+    sights = faces_in_beds(pixels, beds, pack, policy, recogniser.is_own, found)
     owners = [index for index, _ in sights]
     keys = [expected.get(beds[index].zone.zone_id) for index in owners]
     embeddings = recogniser.embeddings([sight for _, sight in sights])
@@ -135,16 +135,33 @@ def _read(
 
 def beds_of(frame: Frame, zones: Sequence[Zone], pack: Pack) -> list[_Bed]:
     """The zones of `frame` with their body scores."""
-    return _beds(frame.pixels, reduced(frame.pixels), zones, pack)
+    return _first_look(frame.pixels, reduced(frame.pixels), zones, pack)[0]
 
 
-def _beds(pixels: Pixels, small: Reduced, zones: Sequence[Zone], pack: Pack) -> list[_Bed]:
-    bodies = find_bodies(small, pack.bodies) if pack.bodies is not None else None
-    beds = []
-    for zone in zones:
-        place = _place(zone.polygon.tobytes(), zone.head_edge, pixels.shape[1], pixels.shape[0])
-        beds.append(_Bed(zone, place, None if bodies is None else body_score(bodies, place.polygon)))
-    return beds
+def _first_look(pixels: Pixels, small: Reduced, zones: Sequence[Zone], pack: Pack) -> tuple[list[_Bed], list[Faces]]:
+    """The zones with their body scores, and the faces found in each of them turned upright. Both finders' input is made
+    ready before the first is asked, and read after the last has answered."""
+    places = [_place(zone.polygon.tobytes(), zone.head_edge, pixels.shape[1], pixels.shape[0]) for zone in zones]
+    views = _upright(pixels, places)
+    ask_faces = pack.finder.ready([view.pixels for view in views])
+    ask_bodies = pack.bodies.ready(small.pixels) if pack.bodies is not None else None
+    read_bodies = ask_bodies() if ask_bodies is not None else None
+    read_faces = ask_faces()
+    bodies = in_full(read_bodies(), small) if read_bodies is not None else None
+    beds = [
+        _Bed(zone, place, None if bodies is None else body_score(bodies, place.polygon))
+        for zone, place in zip(zones, places, strict=True)
+    ]
+    return beds, [in_frame(faces, view) for faces, view in zip(read_faces(), views, strict=True)]
+
+
+def _upright(pixels: Pixels, places: Sequence[_Place]) -> list[View]:
+    """The beds that are large enough, each turned upright."""
+    return [
+        view_of(pixels, place.polygon, place.upright, margins=BED_MARGINS, side=QUICK_SIDE)
+        for place in places
+        if place.side >= _LEAST_SIDE
+    ]
 
 
 @lru_cache(maxsize=512)
@@ -217,8 +234,10 @@ def faces_in_beds(
     pack: Pack,
     policy: ReadingPolicy,
     is_own: Callable[[int, FaceSight], bool] = _unrecognised,
+    found: Sequence[Faces] | None = None,
 ) -> list[tuple[int, FaceSight]]:
-    """Each face once, with the index of the bed that it lies in; faces beside the beds are not looked at.
+    """Each face once, with the index of the bed that it lies in; faces beside the beds are not looked at. `found`: what
+    the quick look found, where it has been taken.
 
     First a quick look at every bed turned upright by its head edge. A bed is settled by a face that is sure, or that
     is its own patient: nothing that a longer search could find would say more. Where somebody lies unsettled, a closer
@@ -228,7 +247,11 @@ def faces_in_beds(
     def settled(bed: int) -> bool:
         return any(owner == bed and (sight.is_sure or is_own(bed, sight)) for owner, sight in sights)
 
-    sights = _merged([], _quick_look(pixels, beds, pack))
+    if found is None:
+        views = _upright(pixels, [bed.place for bed in beds])
+        pictures = pack.finder.ready([view.pixels for view in views])()()
+        found = [in_frame(faces, view) for faces, view in zip(pictures, views, strict=True)]
+    sights = _merged([], _looked(pixels, found, beds, pack, _MOST_FACES, turned=False))
     for index, bed in enumerate(beds):
         seen = [sight for owner, sight in sights if owner == index]
         if settled(index) or (not seen and bed.body is not None and bed.body < policy.body_absent):
@@ -242,9 +265,9 @@ def faces_in_beds(
             sights = _merged(sights, _search(pixels, bed, (bed.place.upright,), beds, pack, VIEW_SIDE))
         if not settled(index):
             angles = [bed.place.upright + turn for turn in _OTHER_TURNS]
-            found = _search(pixels, bed, angles, beds, pack, VIEW_SIDE)
+            more = _search(pixels, bed, angles, beds, pack, VIEW_SIDE)
             # Where no head should lie, a find must be confirmed: folds of a blanket resemble faces from some side.
-            sights = _merged(sights, [item for item in found if item[1].flag >= pack.thresholds.face_flag])
+            sights = _merged(sights, [item for item in more if item[1].flag >= pack.thresholds.face_flag])
     return sorted(sights, key=lambda item: item[0])
 
 
@@ -255,19 +278,6 @@ def _search(
         return []
     found = find_at_angles(pixels, bed.place.polygon, angles, pack.finder, margins=BED_MARGINS, side=side)
     return _looked(pixels, [found], beds, pack, _MOST_FACES * len(angles))
-
-
-def _quick_look(pixels: Pixels, beds: Sequence[_Bed], pack: Pack) -> list[tuple[int, FaceSight]]:
-    """What is found in every bed turned upright. All views are cut first, then all are searched: between two model
-    calls the processor forgets how to do the rest."""
-    views = [
-        view_of(pixels, bed.place.polygon, bed.place.upright, margins=BED_MARGINS, side=QUICK_SIDE)
-        for bed in beds
-        if bed.place.side >= _LEAST_SIDE
-    ]
-    pictures = pack.finder.find_all([view.pixels for view in views])
-    found = [in_frame(faces, view) for faces, view in zip(pictures, views, strict=True)]
-    return _looked(pixels, found, beds, pack, _MOST_FACES, turned=False)
 
 
 def _looked(

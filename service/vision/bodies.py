@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from service.vision.decode import Pixels
 from service.vision.faces import FloatArray, suppress
-from service.vision.runtime import ModelSession, Tensor
-from service.vision.warp import Reduced, blob_of
+from service.vision.runtime import ModelSession, Ready, Tensor
+from service.vision.warp import Reduced, planes_of
 
 _STEPS, _ONES = np.arange(11, dtype=np.float32), np.ones(11, np.float32)
 
@@ -36,8 +37,8 @@ class Bodies:
 class BodyFinder(Protocol):
     """A person detector."""
 
-    def find(self, pixels: Pixels) -> Bodies:
-        """The people in `pixels`, best first, down to very low scores: the caller has the thresholds."""
+    def ready(self, pixels: Pixels) -> Ready[Bodies]:
+        """The search for the people in `pixels`, best first, down to very low scores: the caller has the thresholds."""
         ...
 
 
@@ -45,9 +46,9 @@ class BodyFinder(Protocol):
 class NanoDetFinder:
     """NanoDet-g 416 (COCO, class 0 is a person).
 
-    Input: BGR, mean (103.53, 116.28, 123.675), std (57.375, 57.12, 58.395), 1 x 3 x 416 x 416; fed RGB / 255 its AUC
-    for beds falls from .96 to .81. The picture is stretched to the square: with its proportions kept and a border, the
-    AUC was .02 lower on 37 beds, whatever the border: wide frames then lose rows that small patients need.
+    Input: BGR as bytes, 1 x 3 x 416 x 416. Mean and spread are the manifest's, and the session's affair: fed RGB / 255
+    its AUC for beds falls from .96 to .81. The picture is stretched to the square: with its proportions kept and a
+    border, the AUC was .02 lower on 37 beds, whatever the border: wide frames then lose rows that small patients need.
     """
 
     session: ModelSession
@@ -55,15 +56,20 @@ class NanoDetFinder:
     threshold: float = 0.05
     overlap: float = 0.6
     input_name: str = "input_1"
-    mean: tuple[float, float, float] = (103.53, 116.28, 123.675)
-    std: tuple[float, float, float] = (57.375, 57.12, 58.395)
 
-    def find(self, pixels: Pixels) -> Bodies:
-        """The people in `pixels`, best first."""
+    def ready(self, pixels: Pixels) -> Ready[Bodies]:
+        """The search for the people in `pixels`, best first."""
         height, width = pixels.shape[:2]
         small = cv2.resize(pixels, (self.side, self.side), interpolation=cv2.INTER_AREA)
-        blob = blob_of(np.asarray(small, np.uint8), mean=self.mean, std=self.std)
-        outputs = self.session.run({self.input_name: blob})
+        blob = planes_of(np.asarray(small, np.uint8))
+
+        def ask() -> Callable[[], Bodies]:
+            outputs = self.session.run({self.input_name: blob})
+            return lambda: self._read(outputs, width, height)
+
+        return ask
+
+    def _read(self, outputs: list[Tensor], width: int, height: int) -> Bodies:
         found = decode(outputs, self.side, self.threshold, self.overlap)
         limits = np.array([width, height, width, height], np.float32)
         boxes = np.clip(found.boxes * (limits / np.float32(self.side)), 0, limits)
@@ -72,7 +78,11 @@ class NanoDetFinder:
 
 def find_bodies(reduced: Reduced, finder: BodyFinder) -> Bodies:
     """The people in a frame, sought in its reduced copy; boxes in pixels of the frame."""
-    found = finder.find(reduced.pixels)
+    return in_full(finder.ready(reduced.pixels)()(), reduced)
+
+
+def in_full(found: Bodies, reduced: Reduced) -> Bodies:
+    """Bodies found in a frame's reduced copy, in pixels of the frame."""
     return Bodies((found.boxes * reduced.ratio).astype(np.float32), found.scores)
 
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from service.vision.decode import Pixels
+from service.vision.runtime import Ready
 from service.vision.warp import Affine, QuarterCut, apply, invert, quarter_cut, rotation, sample, scale_of
 
 FloatArray = NDArray[np.float32]
@@ -65,8 +67,8 @@ class FaceFinder(Protocol):
         """The faces in `pixels`, best first, in its coordinates. Sides of `pixels` are multiples of 32."""
         ...
 
-    def find_all(self, pictures: Sequence[Pixels]) -> list[Faces]:
-        """The faces in each of `pictures`, as `find` gives them."""
+    def ready(self, pictures: Sequence[Pixels]) -> Ready[list[Faces]]:
+        """The search for the faces in each of `pictures`, as `find` gives them, in its three steps."""
         ...
 
 
@@ -179,7 +181,7 @@ def whole(pixels: Pixels) -> FloatArray:
 
 
 _FEW = 16
-"""Boxes up to which plain numbers are faster than arrays."""
+"""Boxes up to which plain numbers are faster than OpenCV."""
 
 
 def _kept_of_few(boxes: list[list[float]], overlap: float) -> list[int]:
@@ -199,20 +201,10 @@ def _kept_of_few(boxes: list[list[float]], overlap: float) -> list[int]:
 
 def suppress(boxes: FloatArray, scores: FloatArray, overlap: float) -> NDArray[np.intp]:
     """Indices kept by greedy non-maximum suppression, best first: a box goes when its intersection over union with a
-    better one exceeds `overlap`."""
+    better one exceeds `overlap`. `scores` are above 0."""
+    if len(scores) > _FEW:
+        corners = boxes.astype(np.float64)
+        corners[:, 2:] -= corners[:, :2]
+        return np.asarray(cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), 0.0, overlap), np.intp)
     order = np.argsort(-scores, kind="stable")
-    if len(order) <= _FEW:
-        return order[_kept_of_few(boxes[order].tolist(), overlap)]
-    left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
-    areas = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
-    wide = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    tall = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
-    common = np.maximum(wide, 0) * np.maximum(tall, 0)
-    covers = common > overlap * (areas[:, None] + areas - common)
-    gone = np.zeros(len(order), bool)
-    kept = []
-    for best in range(len(order)):
-        if not gone[best]:
-            kept.append(best)
-            gone |= covers[best]
-    return np.asarray(order[kept], dtype=np.intp)
+    return order[_kept_of_few(boxes[order].tolist(), overlap)]

@@ -16,7 +16,6 @@ from service.vision.runtime import ModelSession
 from service.vision.warp import Affine, apply, invert, sample_rgb, scale_of, square_about
 
 SIDE = 192
-_UNIT = np.float32(1 / 255)
 POINTS = 468
 FIRST_REGION = 1.8 * 2.6 / 1.5
 """Side of the first region over the distance from eyes to mouth; with factors below 1.8 alignment gets far worse."""
@@ -70,7 +69,7 @@ class LandmarkMesh(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FaceMesh:
-    """FaceMesh 192. Input: RGB 0..1, batch x 192 x 192 x 3. Outputs are told apart by their size."""
+    """FaceMesh 192. Input: RGB as bytes, batch x 192 x 192 x 3. Outputs are told apart by their size."""
 
     session: ModelSession
     input_name: str = "input_1"
@@ -91,11 +90,11 @@ class FaceMesh:
         good = [(i, region) for i, region in enumerate(regions) if region is not None and region.is_sound]
         if not good:
             return results
-        blob = np.empty((len(good), SIDE, SIDE, 3), np.float32)
+        blob = np.empty((len(good), SIDE, SIDE, 3), np.uint8)
         matrices = []
         for patch, (_, region) in zip(blob, good, strict=True):
             forward = square_about(region.centre, region.side, region.roll, SIDE)
-            np.multiply(sample_rgb(pixels, forward, (SIDE, SIDE)), _UNIT, out=patch)
+            sample_rgb(pixels, forward, (SIDE, SIDE), patch)
             matrices.append(invert(forward))
         outputs = self.session.run({self.input_name: blob})
         vertices = next(o for o in outputs if o.size == 3 * POINTS * len(good)).reshape(len(good), POINTS, 3)

@@ -115,7 +115,13 @@ def _own_pack(manifest: PackManifest, options: RuntimeOptions) -> Pack:
         if task not in manifest.parts:
             return None
         _require_own_bytes(manifest, task)
-        return open_session(manifest.path(task), options, timer)
+        if manifest.parts[task].input is None:
+            raise PackUnusable(
+                f"the manifest of {manifest.model_id} does not say what {manifest.parts[task].file} asks of pixels",
+                field=f"tasks.{task}.input",
+                remedy="state name, layout, colour, mean and std there",
+            )
+        return open_session(manifest.path(task), options, timer, manifest.parts[task].input)
 
     finder, mesh, bodies = opened(_FINDER), opened(_MESH), opened(_BODIES)
     if finder is None:

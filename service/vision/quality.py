@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -102,10 +104,9 @@ def measure(
 
 def _light(grey: Pixels) -> tuple[float, float]:
     """The median of the grey values and the share above 250, from one histogram: no sorting."""
-    filled = np.bincount(grey.ravel(), minlength=256).cumsum()
-    middle = (grey.size - 1) // 2, grey.size // 2
-    low, high = np.searchsorted(filled, middle, side="right").tolist()
-    return (low + high) / 2, 1.0 - int(filled[250]) / grey.size
+    filled = list(accumulate(np.bincount(grey.ravel(), minlength=256).tolist()))
+    low, high = bisect_right(filled, (grey.size - 1) // 2), bisect_right(filled, grey.size // 2)
+    return (low + high) / 2, 1.0 - filled[250] / grey.size
 
 
 def _spread(values: cv2.typing.MatLike) -> float:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.vision.errors import PackUnusable, ProviderMissing
+from service.vision.packs.manifest import PackInput
 
 if TYPE_CHECKING:
     import onnxruntime
 
 Tensor = NDArray[Any]
+
+Found = TypeVar("Found")
+Ready: TypeAlias = Callable[[], Callable[[], Found]]
+"""A search whose input is made ready: called, it runs the model; what that returns reads the model's numbers. Whoever
+asks several models makes all ready first and reads all last, since a model's weights drive everything else out of the
+processor's caches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +118,23 @@ def session_options(options: RuntimeOptions) -> onnxruntime.SessionOptions:
     return chosen
 
 
-def open_session(path: Path, options: RuntimeOptions, timer: ModelTimer | None = None) -> TimedSession:
-    """The model at `path`. Raises `PackUnusable` when it cannot be read, `ProviderMissing` when a provider asked for is
-    not running: a hospital that bought a GPU must not find out by the month's latency that it ran on the CPU."""
+def open_session(
+    path: Path, options: RuntimeOptions, timer: ModelTimer | None = None, wanted: PackInput | None = None
+) -> TimedSession:
+    """The model at `path`; where `wanted` says what it asks of pixels, it takes bytes.
+
+    Raises `PackUnusable` when it cannot be read, `ProviderMissing` when a provider asked for is not running: a hospital
+    that bought a GPU must not find out by the month's latency that it ran on the CPU."""
     import onnxruntime
+
+    # Only who opens a model of ours needs onnx.
+    from service.vision.intake import taking_bytes
 
     check_available(options)
     try:
+        model = str(path) if wanted is None else taking_bytes(path.read_bytes(), wanted, path.name)
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=session_options(options), providers=list(options.providers)
+            model, sess_options=session_options(options), providers=list(options.providers)
         )
     except Exception as error:  # onnxruntime's own exception classes share no public base
         raise PackUnusable(

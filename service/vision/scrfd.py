@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from service.vision.decode import Pixels
 from service.vision.faces import Faces
+from service.vision.runtime import Ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class InsightfaceFinder:
         found = boxes[order].astype(np.float32)
         return Faces(found[:, :4], points[order].astype(np.float32), found[:, 4])
 
-    def find_all(self, pictures: Sequence[Pixels]) -> list[Faces]:
-        """One after the other: the detector's input is one picture."""
-        return [self.find(pixels) for pixels in pictures]
+    def ready(self, pictures: Sequence[Pixels]) -> Ready[list[Faces]]:
+        """One after the other, all in the second step: the detector takes one picture and does everything itself."""
+
+        def ask() -> Callable[[], list[Faces]]:
+            found = [self.find(pixels) for pixels in pictures]
+            return lambda: found
+
+        return ask

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -64,6 +66,5 @@ def _edges(grey: Pixels) -> float:
 
 def _percentiles(grey: Pixels, shares: tuple[int, ...]) -> list[float]:
     """The least grey values below or at which `shares` per cent of the pixels lie: a histogram, no sorting."""
-    filled = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel())
-    found: list[float] = np.searchsorted(filled, np.array(shares) * (float(filled[-1]) / 100)).tolist()
-    return found
+    filled = list(accumulate(cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().tolist()))
+    return [float(bisect_left(filled, share * (filled[-1] / 100))) for share in shares]

@@ -99,9 +99,9 @@ def sample(pixels: Pixels, forward: Affine, size: tuple[int, int]) -> Pixels:
     return np.asarray(cv2.cvtColor(_sample_four(pixels, forward, size), cv2.COLOR_BGRA2BGR), np.uint8)
 
 
-def sample_rgb(pixels: Pixels, forward: Affine, size: tuple[int, int]) -> Pixels:
-    """`sample` with red first."""
-    return np.asarray(cv2.cvtColor(_sample_four(pixels, forward, size), cv2.COLOR_BGRA2RGB), np.uint8)
+def sample_rgb(pixels: Pixels, forward: Affine, size: tuple[int, int], into: Pixels) -> None:
+    """`sample` with red first, written to `into` ((height, width, 3) uint8, contiguous)."""
+    cv2.cvtColor(_sample_four(pixels, forward, size), cv2.COLOR_BGRA2RGB, dst=into)
 
 
 def _sample_four(pixels: Pixels, forward: Affine, size: tuple[int, int]) -> cv2.typing.MatLike:
@@ -174,27 +174,13 @@ def quarter_cut(
     )
 
 
-def blob_of(
-    *pictures: Pixels,
-    mean: tuple[float, ...] = (0.0, 0.0, 0.0),
-    std: tuple[float, ...] = (1.0, 1.0, 1.0),
-    red_first: bool = False,
-) -> NDArray[np.float32]:
-    """(n, 3, h, w) float32 of n pictures (h, w, 3) uint8 of one size, less `mean` and over `std` by channel as it comes
-    out; `red_first` turns the channels' order round. OpenCV's `blobFromImage` takes more than twice as long."""
-    blob = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.float32)
-    planes = np.empty(blob.shape[1:], np.uint8)
-    places, ordered = list(planes), planes[::-1] if red_first else planes
-    plain = not any(mean) and all(spread == 1.0 for spread in std)
-    for pixels, targets in zip(pictures, blob, strict=True):
-        cv2.split(pixels, places)
-        if plain:
-            targets[:] = ordered
-            continue
-        for plane, target, middle, spread in zip(ordered, targets, mean, std, strict=True):
-            np.subtract(plane, np.float32(middle), out=target)
-            target *= np.float32(1.0 / spread)
-    return blob
+def planes_of(*pictures: Pixels) -> Pixels:
+    """(n, 3, h, w) uint8 of n pictures (h, w, 3) of one size, in the order of their channels. OpenCV's `blobFromImages`
+    takes five times as long, most of it for floats."""
+    planes = np.empty((len(pictures), 3, *pictures[0].shape[:2]), np.uint8)
+    for pixels, targets in zip(pictures, planes, strict=True):
+        cv2.split(pixels, list(targets))
+    return planes
 
 
 def _seen(pixels: Pixels, forward: Affine, size: tuple[int, int], factor: int) -> tuple[Pixels, Affine]:

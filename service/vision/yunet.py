@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from service.vision.decode import Pixels
 from service.vision.faces import Faces, FloatArray, suppress
-from service.vision.runtime import ModelSession, Tensor
-from service.vision.warp import blob_of
+from service.vision.runtime import ModelSession, Ready, Tensor
+from service.vision.warp import planes_of
 
 STRIDES = (8, 16, 32)
 
 
 @dataclass(frozen=True, slots=True)
 class YuNetFinder:
-    """Decodes YuNet 2023mar. Input: BGR 0..255, sides multiples of 32. `threshold` is on sqrt(class x objectness)."""
+    """Decodes YuNet 2023mar. Input: BGR as bytes, n x 3 x h x w, sides multiples of 32. `threshold` is on
+    sqrt(class x objectness)."""
 
     session: ModelSession
     threshold: float = 0.3
@@ -30,22 +31,30 @@ class YuNetFinder:
 
     def find(self, pixels: Pixels) -> Faces:
         """The faces in `pixels`, best first. Raises `ValueError` when a side is no multiple of 32."""
-        return self.find_all([pixels])[0]
+        return self.ready([pixels])()()[0]
 
-    def find_all(self, pictures: Sequence[Pixels]) -> list[Faces]:
+    def ready(self, pictures: Sequence[Pixels]) -> Ready[list[Faces]]:
         """The same of several pictures: one call for all of one size, bit for bit what each alone gives."""
-        found: list[Faces] = [Faces.none()] * len(pictures)
         by_size: dict[tuple[int, ...], list[int]] = {}
         for i, pixels in enumerate(pictures):
             by_size.setdefault(pixels.shape[:2], []).append(i)
-        for (height, width), members in by_size.items():
+        for height, width in by_size:
             if height % STRIDES[-1] or width % STRIDES[-1]:
                 raise ValueError(f"{width}x{height}: sides must be multiples of {STRIDES[-1]}")
-            outputs = self.session.run({self.input_name: blob_of(*(pictures[i] for i in members))})
-            faces = decode(outputs, width, height, self.threshold, self.overlap, self.most)
-            for i, one in zip(members, faces, strict=True):
-                found[i] = one
-        return found
+        blobs = [planes_of(*(pictures[i] for i in members)) for members in by_size.values()]
+
+        def ask() -> Callable[[], list[Faces]]:
+            outputs = [self.session.run({self.input_name: blob}) for blob in blobs]
+            return lambda: self._read(by_size, outputs)
+
+        return ask
+
+    def _read(self, by_size: dict[tuple[int, ...], list[int]], outputs: list[list[Tensor]]) -> list[Faces]:
+        """The faces in the order of the pictures that `by_size` numbers."""
+        found: dict[int, Faces] = {}
+        for ((height, width), members), raw in zip(by_size.items(), outputs, strict=True):
+            found.update(zip(members, decode(raw, width, height, self.threshold, self.overlap, self.most), strict=True))
+        return [found[i] for i in sorted(found)]
 
 
 def decode(outputs: list[Tensor], width: int, height: int, threshold: float, overlap: float, most: int) -> list[Faces]:

@@ -29,7 +29,9 @@ from service.vision.analyse import BED_MARGINS, beds_of
 from service.vision.evaluate.degrade import DEGRADATIONS, Photo
 from service.vision.evaluate.metrics import area_under_curve
 from service.vision.faces import QUICK_SIDE, view_of
+from service.vision.intake import taking_bytes
 from service.vision.packs import PackError, fetch_test_pictures
+from service.vision.packs.manifest import PackInput, read_manifest
 from service.vision.runtime import session_options
 from tests.bench.bench_vision import Line, pack_folder, paired_ratio
 
@@ -138,10 +140,13 @@ def finder_lines(rooms: dict[str, list[Shot]], pack: Pack, scratch: Path) -> lis
     learned, judged = list(rooms.values())[:2]
     heard = {name: Recorder(getattr(pack, name).session) for name in ("bodies", "finder")}
     measured(learned, replace(pack, **{n: replace(getattr(pack, n), session=r) for n, r in heard.items()}))
-    files = {"bodies": "nanodet.onnx", "finder": "yunet.onnx"}
-    sessions = {n: Plain(quantised(pack_folder() / file, scratch, heard[n].asked)) for n, file in files.items()}
+    parts = read_manifest(pack_folder()).parts
+    tasks = {"bodies": parts["body_detection"], "finder": parts["face_detection"]}
+    sessions = {
+        n: Plain(quantised(pack_folder() / part.file, scratch, heard[n].asked, part.input)) for n, part in tasks.items()
+    }
     small = replace(pack, **{n: replace(getattr(pack, n), session=s) for n, s in sessions.items()})
-    ratios = {n: ratio_of_runs(sessions[n], getattr(pack, n).session, heard[n].asked[0]) for n in files}
+    ratios = {n: ratio_of_runs(sessions[n], getattr(pack, n).session, heard[n].asked[0]) for n in tasks}
     before, after = measured(judged, pack), measured(judged, small)
     return [
         Line("NanoDet, int8 / float32", ratios["bodies"], "ratio"),
@@ -217,8 +222,11 @@ def with_session(pack: Pack, session: Any) -> Pack:
     return replace(pack, embedder=replace(pack.embedder, recogniser=recogniser))
 
 
-def quantised(source: Path, scratch: Path, asked: list[dict[str, np.ndarray]]) -> onnxruntime.InferenceSession:
-    """`source` with its convolutions in 8 bits, calibrated by some of what it was asked; constants folded before."""
+def quantised(
+    source: Path, scratch: Path, asked: list[dict[str, np.ndarray]], wanted: PackInput | None = None
+) -> onnxruntime.InferenceSession:
+    """`source` with its convolutions in 8 bits, calibrated by some of what it was asked; constants folded before.
+    `wanted`: where it was asked with bytes, what it wants to see."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -230,6 +238,10 @@ def quantised(source: Path, scratch: Path, asked: list[dict[str, np.ndarray]]) -
             return next(self._feeds, None)
 
     folded, target = scratch / f"folded-{source.name}", scratch / f"int8-{source.name}"
+    if wanted is not None:
+        data = taking_bytes(source.read_bytes(), wanted, source.name)
+        source = scratch / f"bytes-{source.name}"
+        source.write_bytes(data)
     quant_pre_process(str(source), str(folded), skip_symbolic_shape=True)
     quantize_static(
         str(folded),

@@ -9,6 +9,7 @@ import numpy as np
 from service.vision import Frame, Pack, Zone
 from service.vision.bodies import Bodies
 from service.vision.faces import Faces
+from service.vision.runtime import Ready
 
 NOBODY = (90, 110, 100)
 PEOPLE = {"anna": (10, 20, 250), "bela": (250, 20, 10), "cora": (20, 250, 10)}
@@ -24,8 +25,8 @@ class ColourFaces:
         shape = np.array(points, np.float32).reshape(n, 5, 2)
         return Faces(np.array(boxes, np.float32).reshape(n, 4), shape, np.full(n, 0.95, np.float32))
 
-    def find_all(self, pictures: Sequence[np.ndarray]) -> list[Faces]:
-        return [self.find(pixels) for pixels in pictures]
+    def ready(self, pictures: Sequence[np.ndarray]) -> Ready[list[Faces]]:
+        return lambda: lambda: [self.find(pixels) for pixels in pictures]
 
 
 class ColourVectors:
@@ -45,6 +46,9 @@ class ColourVectors:
 class ColourBodies:
     def __init__(self, score: float) -> None:
         self.score = score
+
+    def ready(self, pixels: np.ndarray) -> Ready[Bodies]:
+        return lambda: lambda: self.find(pixels)
 
     def find(self, pixels: np.ndarray) -> Bodies:
         box = box_of(pixels, (BODY_BLUE,) * 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 
 import cv2
@@ -18,7 +20,7 @@ from service.vision.bodies import Bodies
 from service.vision.faces import suppress, view_of, whole
 from service.vision.judge import compare
 from service.vision.quality import measure
-from service.vision.warp import blob_of, sample, similarity, square_about
+from service.vision.warp import planes_of, sample, similarity, square_about
 from tests.bench.frames import group_photograph
 
 
@@ -34,7 +36,7 @@ def smooth(height: int, width: int, seed: int = 0) -> np.ndarray:
 def test_pictures_searched_together_give_what_each_gives(real_pack: Pack) -> None:
     group = group_photograph().pixels
     pictures = [group[:448, :288], group[200:648, 300:588], group[:288, :448], group[300:748, 700:988]]
-    together = real_pack.finder.find_all(pictures)
+    together = real_pack.finder.ready(pictures)()()
     alone = [real_pack.finder.find(picture) for picture in pictures]
     assert sum(len(faces) for faces in alone) >= 3
     for one, other in zip(together, alone, strict=True):
@@ -90,17 +92,30 @@ def test_sampling_a_part_gives_what_sampling_the_whole_gives(centre: tuple[float
     assert np.abs(sample(pixels, matrix, (192, 192)).astype(int) - plain).max() <= 1
 
 
-def test_a_blob_is_channels_first_less_mean_over_std() -> None:
+def test_planes_are_channels_first() -> None:
     one, two = noise(32, 64, 1), noise(32, 64, 2)
-    assert np.array_equal(blob_of(one, two), np.stack([one, two]).transpose(0, 3, 1, 2).astype(np.float32))
-    mean, std = (10.0, 20.0, 0.0), (2.0, 1.0, 4.0)
-    expected = (one.astype(np.float32) - np.array(mean, np.float32)) / np.array(std, np.float32)
-    np.testing.assert_allclose(blob_of(one, mean=mean, std=std)[0], expected.transpose(2, 0, 1), rtol=1e-5)
-    turned = blob_of(one, two, mean=mean, std=std, red_first=True)
-    assert turned.shape == (2, 3, 32, 64)
-    swapped = one[:, :, ::-1].astype(np.float32)
-    expected = (swapped - np.array(mean, np.float32)) / np.array(std, np.float32)
-    np.testing.assert_allclose(turned[0], expected.transpose(2, 0, 1), rtol=1e-5)
+    assert np.array_equal(planes_of(one, two), np.stack([one, two]).transpose(0, 3, 1, 2))
+    assert np.array_equal(planes_of(one[4:20, 8:40]), one[4:20, 8:40].transpose(2, 0, 1)[None])
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (127.5, 127.5), (127.5, 128.0), (10.0, 1.0)])
+def test_a_face_goes_into_the_embedder_as_insightface_has_it(real_pack: Pack, mean: float, std: float) -> None:
+    asked: list[np.ndarray] = []
+
+    class Listening:
+        def run(self, names: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+            asked.extend(feeds.values())
+            return [np.ones((1, 128), np.float32)]
+
+    recogniser = copy.copy(real_pack.embedder.recogniser)
+    recogniser.session, recogniser.input_mean, recogniser.input_std = Listening(), mean, std
+    face = smooth(112, 112, 4)
+    recogniser.get_feat(face)
+    dataclasses.replace(real_pack.embedder, recogniser=recogniser).embed([face])
+    theirs, ours = asked
+    assert ours.dtype == theirs.dtype == np.float32
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6 * 255 / std)
 
 
 def test_a_view_is_no_stride_longer_than_its_side() -> None:

@@ -15,9 +15,13 @@ from service.vision.packs.tfjs import convert, parse_graph_model
 
 def prepare(step: Step, sources: Sequence[bytes]) -> bytes:
     """The prepared ONNX file, the same bytes on every machine. Raises `PackInvalid` and `UnsupportedOperation`."""
-    model = _folded(step, sources[0]) if isinstance(step, FoldStep) else _converted(step, *sources)
-    data: bytes = without_prelu(model).SerializeToString(deterministic=True)
+    data: bytes = without_prelu(as_made(step, sources)).SerializeToString(deterministic=True)
     return data
+
+
+def as_made(step: Step, sources: Sequence[bytes]) -> onnx.ModelProto:
+    """The same graph with the operations that its makers chose."""
+    return _folded(step, sources[0]) if isinstance(step, FoldStep) else _converted(step, *sources)
 
 
 def _folded(step: FoldStep, source: bytes) -> onnx.ModelProto:
