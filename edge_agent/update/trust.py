@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import hashlib
 import os
 import stat
@@ -21,19 +22,20 @@ from service.contracts.releases import SIGNATURE, ReleaseManifest, is_release_si
 from service.kit.errors import InvalidInput
 
 _KEY_BYTES = 32
+_MOST_LINKS = 40
+"""On the way to one file; Linux follows as many."""
 
 
 def why_unguarded(path: Path, uid: int) -> str:
     """Why the user `uid` could replace the file at `path`; empty if it could not: neither the file nor a folder above
-    it, or above a link to it, is theirs, or open to a group or to all. In a folder with the sticky bit nobody replaces
-    what others own.
+    it, or above a link on the way to it, is theirs, or open to a group or to all. In a folder with the sticky bit
+    nobody replaces what others own.
     """
     if uid == 0:
         return "the agent runs as root, which may change every file"
     try:
-        place = path.resolve(strict=True)
-        named = Path(os.path.abspath(path))
-        for each in (place, *place.parents, named, *named.parents):
+        place = Path(os.path.realpath(path, strict=True))
+        for each in _passed(path):
             about = each.lstat()
             # A link bears no rights of its own; whoever may write to its folder leads it elsewhere.
             shared = 0 if stat.S_ISLNK(about.st_mode) else about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
@@ -45,6 +47,28 @@ def why_unguarded(path: Path, uid: int) -> str:
     except OSError as error:
         return f"{path}: {error.strerror}"
     return ""
+
+
+def _passed(path: Path) -> list[Path]:
+    """Everything that is looked into on the way to the file at `path`: folders, links, where each link leads, the file.
+    Raises `OSError`, also for a way without an end."""
+    found: dict[Path, None] = {Path("/"): None}
+    todo = list(Path(os.path.abspath(path)).parts[1:])
+    at, links = Path("/"), 0
+    while todo:
+        name = todo.pop(0)
+        step = at.parent if name == ".." else at / name
+        found[step] = None
+        if step.is_symlink():
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            target = Path(os.readlink(step))
+            todo = [*(target.parts[1:] if target.is_absolute() else target.parts), *todo]
+            at = Path("/") if target.is_absolute() else at
+        else:
+            at = step
+    return list(found)
 
 
 def read_key(path: Path, *, guarded: bool) -> bytes:

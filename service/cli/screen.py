@@ -63,7 +63,8 @@ def screen(
     ]
     names = ("subject", "rule", "kind", "state", "event_at", "headline")
     document = [dict(zip(names, row, strict=True)) for row in rows]
-    answer(document, as_json, Grid(("Subject", "Rule", "Kind", "State", "Event time", "What"), rows))
+    shown = [(*row[:3], _state(one, language), *row[4:]) for one, row in zip(found, rows, strict=True)]
+    answer(document, as_json, Grid(_COLUMNS[language], shown))
 
 
 def _admission(context: Context, facility_id: str, admission_no: str) -> str:
@@ -77,6 +78,10 @@ def _findings(context: Context, facility_id: str, admission_no: str | None) -> l
         return list(readable_by(session, SYSTEM, facility_id=facility_id, admission_id=admission_id))
 
 
+_COLUMNS = {
+    "en": ("Subject", "Rule", "Kind", "State", "Event time", "What"),
+    "zh": ("对象", "规则", "类别", "状态", "事件时间", "内容"),
+}
 _IN_CHINESE = {"raised": "待处理", "withdrawn": "已撤回", "dismissed": "已排除", "upheld": "维持"}
 
 

@@ -163,7 +163,7 @@ class Settings(BaseSettings):
         if self.alarm_url is None:
             return self
         parts = urlsplit(self.alarm_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.fragment:
             raise ValueError("WARDWATCH_ALARM_URL: give http(s)://host/path, without a name or password in it")
         if self.alarm_key is None or len(self.alarm_key.get_secret_value()) < _ALARM_KEY_CHARACTERS:
             raise ValueError("WARDWATCH_ALARM_KEY: give the secret that signs posted alarms, 16 characters or more")

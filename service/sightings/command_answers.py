@@ -30,6 +30,7 @@ from service.sightings.commanded import (
 from service.sightings.device_tables import SnapshotStatement
 from service.sightings.edge_tables import PictureCommand
 from service.sightings.notices import AFTER_ANALYSES, presence_changed
+from service.sightings.statements import LOWER_TRUST
 from service.sightings.tables import Snapshot, ZoneReading
 
 UNPROVEN = "unproven"
@@ -113,6 +114,19 @@ def settle_answers_job(context: Context, payload: dict[str, Any]) -> None:
                 _believe(session, camera.id, call, now, ("live", "chained"), UNPROVEN)
             elif outcome == "seen":  # the answer came after a line was down
                 _believe(session, camera.id, call, now, (UNPROVEN,), "chained")
+
+
+def trust_in_call(session: Session, camera_id: str, captured_at: datetime, trust: str) -> str:
+    """`trust`, or `unproven` for a picture of a roll call that the box left unanswered, however late it arrives."""
+    if trust in LOWER_TRUST:
+        return trust
+    query = select(PictureCommand.id).where(
+        PictureCommand.camera_id == camera_id,
+        PictureCommand.outcome == UNANSWERED,
+        col(PictureCommand.since) <= captured_at,
+        col(PictureCommand.until) >= captured_at,
+    )
+    return UNPROVEN if session.exec(query.limit(1)).first() is not None else trust
 
 
 def _who_was_there(session: Session, camera_id: str, call: Interval, *, is_live: bool) -> str | None:

@@ -69,9 +69,9 @@ def note_command(
     open_roll_calls: OpenRollCalls | None,
 ) -> Interval | None:
     """Keeps what a box says it did; the first word of a camera about a roll call counts, but `applied` after
-    `unsupported` does too. `event_at`: the facility's time. Returns the call's time if it was over and silence had been
-    held against the box. Raises `ReadingRefused`, also for a roll call that was not
-    open at this camera's ward when the steps began."""
+    `unsupported` does too. `event_at`: the facility's time. Returns the call's time if it is over and silence, or that
+    it denied what it can, was held against the box. Raises `ReadingRefused`, also for a roll call that was not open at
+    this camera's ward when the steps began."""
     _check(report)
     known = select(PictureCommand).where(
         PictureCommand.camera_id == camera.id, PictureCommand.roll_call_id == report.roll_call_id
@@ -79,8 +79,8 @@ def note_command(
     row = session.exec(known).first()
     if row is not None and row.outcome != UNANSWERED and not (_is_none(row.outcome) and report.outcome == "applied"):
         return None
-    _check_call(session, camera, report, event_at, open_roll_calls)
-    held = Interval(row.since, row.until) if row is not None and row.outcome == UNANSWERED else None
+    call = _check_call(session, camera, report, event_at, open_roll_calls)
+    held = call if row is not None and row.outcome in (UNANSWERED, DENIED) and call.end <= event_at else None
     row = row or PictureCommand(
         facility_id=camera.facility_id,
         camera_id=camera.id,
@@ -143,12 +143,14 @@ def _check_call(
     report: PictureCommandReport,
     event_at: datetime,
     open_roll_calls: OpenRollCalls | None,
-) -> None:
+) -> Interval:
+    """When the call is open."""
     at = report.steps[0].since if report.steps else event_at
     for near in (at, at - _AROUND, at + _AROUND):
         calls = open_roll_calls(session, camera.ward_id, near) if open_roll_calls else ()
-        if any(call.roll_call_id == report.roll_call_id for call in calls):
-            return
+        for call in calls:
+            if call.roll_call_id == report.roll_call_id:
+                return Interval(call.opens_at, call.closes_at)
     raise ReadingRefused(
         "no such roll call was open for this camera when the steps began",
         field="roll_call_id",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlmodel import Session
 
@@ -25,7 +26,7 @@ from service.contracts import (
     seal_for_box,
 )
 from service.enrolment import ward_gallery
-from service.facilities import Camera, camera_by_id, event_now, facility_by_id, facility_for
+from service.facilities import Camera, Facility, camera_by_id, event_now, facility_by_id, facility_for
 from service.kit.clock import utc
 from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
@@ -39,6 +40,7 @@ from service.sightings.edge_crops import take_crop
 from service.sightings.edge_errors import DeviceOnly, SealingKeyMissing
 from service.sightings.edge_receive import accept_reading, check_basis
 from service.sightings.edge_tables import EdgeBox
+from service.sightings.spans import span_asked
 
 router = APIRouter(prefix="/api/v1", tags=["edge matching"])
 
@@ -162,6 +164,30 @@ def post_command(
     return PictureCommandNoted(roll_call_id=report.roll_call_id)
 
 
+@dataclass(frozen=True, slots=True)
+class AskedAbout:
+    """The facility, of which the caller may read, and the time that a question is about."""
+
+    place: Facility
+    span: Interval
+
+
+def _asked(
+    actor: Annotated[Actor, allow(Permission.OCCUPANCY_READ)],
+    context: ContextDep,
+    session: ReadSession,
+    facility: Annotated[str, Query(max_length=64, description="The facility's code.")],
+    since: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 32 days before to.")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: a day from now.")] = None,
+) -> AskedAbout:
+    place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
+    end = utc(until) if until else event_now(place, context.clock.now()) + timedelta(days=1)
+    return AskedAbout(place, span_asked(since, end, usual=timedelta(days=32), longest=_LONGEST))
+
+
+Asked = Annotated[AskedAbout, Depends(_asked)]
+
+
 class CameraAnswersOut(BaseModel):
     """What became of the changes in the picture that roll calls commanded of one camera."""
 
@@ -181,17 +207,8 @@ class CameraAnswersOut(BaseModel):
 
 
 @router.get("/picture-commands", summary="Whether cameras change their picture when a roll call commands it")
-def read_commands(
-    actor: Annotated[Actor, allow(Permission.OCCUPANCY_READ)],
-    context: ContextDep,
-    session: ReadSession,
-    facility: Annotated[str, Query(max_length=64, description="The facility's code.")],
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 32 days before to.")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: a day from now.")] = None,
-) -> list[CameraAnswersOut]:
+def read_commands(asked: Asked, session: ReadSession) -> list[CameraAnswersOut]:
     """Counts for each camera of which roll calls between two instants commanded a change."""
-    place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
-    span = _span(since, until, event_now(place, context.clock.now()))
     return [
         CameraAnswersOut(
             camera_id=one.camera_id,
@@ -201,21 +218,8 @@ def read_commands(
             doubtful=one.doubtful,
             **{outcome: one.counts.get(outcome, 0) for outcome in OUTCOMES},
         )
-        for one in command_answers(session, place.id, span)
+        for one in command_answers(session, asked.place.id, asked.span)
     ]
-
-
-def _span(since: datetime | None, until: datetime | None, now: datetime) -> Interval:
-    end = utc(until) if until else now + timedelta(days=1)
-    start = utc(since) if since else end - timedelta(days=32)
-    if not timedelta(0) < end - start <= _LONGEST:
-        raise InvalidInput(
-            "from lies before to, by at most 92 days",
-            field="from",
-            remedy="ask for a shorter time",
-            message_zh="起始时间应早于结束时间，且不超过 92 天",
-        )
-    return Interval(start, end)
 
 
 class EdgeAuditOut(BaseModel):
@@ -234,18 +238,9 @@ class EdgeAuditOut(BaseModel):
 
 
 @router.get("/edge-audits", summary="Whether boxes say what their pictures show")
-def read_audits(
-    actor: Annotated[Actor, allow(Permission.OCCUPANCY_READ)],
-    context: ContextDep,
-    session: ReadSession,
-    facility: Annotated[str, Query(max_length=64, description="The facility's code.")],
-    since: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 31 days ago.")] = None,
-    until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: now.")] = None,
-) -> list[EdgeAuditOut]:
+def read_audits(asked: Asked, context: ContextDep, session: ReadSession) -> list[EdgeAuditOut]:
     """Crops asked of the facility's boxes, of pictures taken between two instants."""
-    place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
-    span = _span(since, until, event_now(place, context.clock.now()))
-    found = edge_audits(session, place.id, span, context.clock.now())
+    found = edge_audits(session, asked.place.id, asked.span, context.clock.now())
     return [EdgeAuditOut.model_validate(audit, from_attributes=True) for audit in found]
 
 

@@ -13,13 +13,12 @@ from service.access import Actor, Permission, allow
 from service.contracts import Heartbeat, HeartbeatAccepted, LateStatements, LateStatementsAccepted
 from service.facilities import facility_for
 from service.kit.clock import utc
-from service.kit.errors import InvalidInput
-from service.kit.intervals import Interval
 from service.platform.http import ContextDep, ReadSession
 from service.sightings.alarms import AlarmSeen, alarms_since
 from service.sightings.camera_health import CameraHealth, CameraNow, camera_health, cameras_now
 from service.sightings.heartbeats import record_heartbeat
 from service.sightings.late_statements import attach_statements
+from service.sightings.spans import span_asked
 
 router = APIRouter(prefix="/api/v1", tags=["devices"])
 
@@ -123,15 +122,8 @@ def read_camera_health(
     place = facility_for(session, actor, Permission.OCCUPANCY_READ, facility)
     now = context.clock.now()
     end = min(utc(until), now) if until else now
-    start = utc(since) if since else end - timedelta(hours=24)
-    if not timedelta(0) < end - start <= _LONGEST:
-        raise InvalidInput(
-            "from lies before to, by at most 31 days",
-            field="from",
-            remedy="ask for a shorter time",
-            message_zh="起始时间应早于结束时间，且不超过 31 天",
-        )
-    over = {health.camera_id: health for health in camera_health(session, place.id, Interval(start, end))}
+    span = span_asked(since, end, usual=timedelta(hours=24), longest=_LONGEST)
+    over = {health.camera_id: health for health in camera_health(session, place.id, span)}
     return [CameraHealthOut.of(camera, over[camera.camera_id]) for camera in cameras_now(session, place.id, now)]
 
 

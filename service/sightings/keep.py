@@ -16,6 +16,7 @@ from service.kit.intervals import Interval
 from service.platform.context import Context
 from service.sightings.edge_asking import ask_boxes_again, ask_for_crops
 from service.sightings.edge_crops import purge_crops
+from service.sightings.edge_tables import EdgeReading
 from service.sightings.receive import request_analysis
 from service.sightings.repository import chunks, kept_snapshots, purgeable
 from service.sightings.tables import Snapshot, ZoneReading
@@ -99,11 +100,24 @@ def rename_patient(session: Session, facility_id: str, prior_id: str, surviving_
 def hold_frames(session: Session, reading_ids: Iterable[str]) -> None:
     """Marks the pictures behind these readings as behind an open question: they are kept for the longer term."""
     wanted = set(reading_ids)
-    ask_for_crops(session, wanted, "check", system_clock.now())  # of pictures that are not here
+    behind: set[str] = set()
+    at_a_box = False
     for chosen in chunks(wanted):
-        behind = select_columns(col(ZoneReading.snapshot_id)).where(col(ZoneReading.id).in_(chosen or []))
+        query = (
+            select_columns(col(ZoneReading.snapshot_id), col(EdgeReading.snapshot_id))
+            .outerjoin(EdgeReading, col(EdgeReading.snapshot_id) == col(ZoneReading.snapshot_id))
+            .where(col(ZoneReading.id).in_(chosen or []))
+        )
+        for snapshot_id, read_at_a_box in session.execute(query.distinct()):
+            behind.add(snapshot_id)
+            at_a_box |= read_at_a_box is not None
+    if at_a_box:
+        ask_for_crops(session, wanted, "check", system_clock.now())  # of pictures that are not here
+    for chosen in chunks(behind):  # few: a picture shows many beds
         session.execute(
-            update(Snapshot).where(col(Snapshot.id).in_(behind), col(Snapshot.is_held).is_(False)).values(is_held=True)
+            update(Snapshot)
+            .where(col(Snapshot.id).in_(chosen or []), col(Snapshot.is_held).is_(False))
+            .values(is_held=True)
         )
 
 

@@ -17,6 +17,7 @@ from service.platform.context import Context
 from service.platform.jobs import enqueue, queue_depths
 from service.platform.metrics import counter
 from service.sightings.clocks import CaptureTime, capture_time
+from service.sightings.command_answers import trust_in_call
 from service.sightings.errors import CameraInactive, CameraUnknown, ImplausibleTime, PicturesNotTransmitted, QueueFull
 from service.sightings.repository import find_snapshot
 from service.sightings.statements import Verified, keep_statement, trust_of, verify_statement
@@ -155,10 +156,11 @@ def time_of(session: Session, camera: Camera, meta: SnapshotMeta, now: datetime)
 
 
 def trust_for(session: Session, camera: Camera, stated: Verified | None, snapshot: Snapshot) -> str:
-    """`live`, `chained` or `late`, see `trust_of`."""
-    if facility_by_id(session, camera.facility_id).clock == "replay":
-        return "live"  # event time and the real clock have nothing to do with each other
-    return trust_of(session, camera, stated, snapshot.captured_at, snapshot.received_at)
+    """`live`, `chained` or `late`, see `trust_of`; `unproven`, see `trust_in_call`."""
+    trust = "live"  # of a replay: event time and the real clock have nothing to do with each other
+    if facility_by_id(session, camera.facility_id).clock != "replay":
+        trust = trust_of(session, camera, stated, snapshot.captured_at, snapshot.received_at)
+    return trust_in_call(session, camera.id, snapshot.captured_at, trust)
 
 
 def _check_time(captured_at: datetime, now: datetime) -> None:

@@ -27,10 +27,10 @@ from service.sightings.errors import StatementRefused
 from service.sightings.tables import Snapshot
 
 LIVE_WITHIN = timedelta(minutes=10)
+"""A picture that arrives within so long of being taken is live: there was no time to think of another one."""
 LOWER_TRUST = ("late", "unproven")
 """Of pictures that excuse and do not prove: late and outside of the chain, or of a roll call whose commanded change the
 box did not answer or the pictures do not show (`sightings.command_answers`)."""
-"""A picture that arrives within so long of being taken is live: there was no time to think of another one."""
 _ROUNDING = timedelta(milliseconds=2)
 _NONCE_TOLERANCE = timedelta(minutes=2)
 

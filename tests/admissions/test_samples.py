@@ -202,12 +202,17 @@ def test_hostile_bodies_are_refused(sender: TestClient, body: bytes) -> None:
         assert sender.post(address, content=body).status_code == 422, address
 
 
-def test_a_bundle_in_a_bundle_is_refused(sender: TestClient) -> None:
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_a_bundle_in_a_bundle_is_refused(sender: TestClient, kind: str) -> None:
     inner = {"resourceType": "Bundle", "type": "batch", "entry": []}
-    outer = {"resourceType": "Bundle", "type": "transaction"}
-    outer["entry"] = [{"resource": inner, "request": {"method": "POST", "url": "Bundle"}}]  # type: ignore[assignment]
-    answer = sender.post("/fhir/r4", json=outer)
-    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[0].resource"]
+    entry = {"resource": inner, "request": {"method": "POST", "url": "Bundle"}}
+    answer = sender.post("/fhir/r4", json={"resourceType": "Bundle", "type": kind, "entry": [entry]})
+    document = answer.json()
+    if kind == "batch":
+        (told,) = (item["response"] for item in document["entry"])
+        assert told["status"] == "422 Unprocessable Entity"
+        document = told["outcome"]
+    assert document["issue"][0]["expression"] == ["Bundle.entry[0].resource"]
 
 
 def test_a_state_that_comes_back_without_a_date_is_no_duplicate(context: Context, sender: TestClient) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
 from service.admissions import InboundMessage
+from service.admissions.fhir.times import _overtaken, _Version
 from service.facilities.tables import Facility
+from service.kit.errors import NotFound
 from service.platform.context import Context
 from tests.admissions.test_samples import beds, bills, local, record, sender
 
@@ -220,3 +223,43 @@ def test_a_higher_number_of_before_is_not_the_last_word_of_a_stay(
     put(sender, numbered("3", over))
     assert record(context, "Z9").discharged_at is None
     assert [bed for bed, _ in beds(context, "Z9")] == ["N1-02"]
+
+
+def test_an_entry_of_a_batch_that_deletes_creates_nothing_when_it_is_taken_once_more(
+    context: Context, sender: TestClient
+) -> None:
+    put(sender, VERSIONS[0])
+    entry = {
+        "resource": encounter("in-progress", FIRST) | {"identifier": [{"value": "Z8"}], "id": "z8"},
+        "request": {"method": "DELETE", "url": "Encounter/z8"},
+    }
+    answer = sender.post("/fhir/r4", json={"resourceType": "Bundle", "type": "batch", "entry": [entry]})
+    assert answer.json()["entry"][0]["response"]["status"].startswith("422")
+    (kept,) = sender.get("/api/v1/messages", params={"state": "rejected"}).json()
+    shown = sender.get(f"/api/v1/messages/{kept['id']}").json()
+    assert '"method": "DELETE"' in shown["text"]
+    again = sender.post(f"/api/v1/messages/{kept['id']}/replay").json()
+    assert again["state"] == "rejected"
+    with pytest.raises(NotFound):
+        record(context, "Z8")
+
+
+class Counting(datetime):
+    """An instant that counts how often it is compared."""
+
+    compared: ClassVar[int] = 0
+
+    def __gt__(self, other: datetime) -> bool:  # type: ignore[override]
+        Counting.compared += 1
+        return super().__gt__(other)
+
+
+def test_thousands_of_versions_are_laid_in_order_in_one_pass() -> None:
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    known = []
+    for number in range(2_000):
+        at = start + timedelta(minutes=number)
+        known.append(_Version(number, Counting.fromtimestamp(at.timestamp(), UTC), at, str(number)))
+    late = replace(known[0], number=1_500, received_at=start, sha256="another count")
+    assert _overtaken([*known, late], 2_000, start + timedelta(days=2)) == {late}
+    assert Counting.compared <= 4 * len(known)

@@ -37,6 +37,10 @@ def test_screen_lists_tells_and_compares(runner, ward):
     facility = ["--facility", ward.facility.code]
     listed = json.loads(runner.invoke(app, ["screen", *facility, "--json"]).stdout)
     assert {row["rule"] for row in listed if row["state"] == "raised"} == {"phantom_admission", "stay_after_absence"}
+    table = runner.invoke(app, ["screen", *facility, "--language", "zh"]).stdout
+    assert "状态" in table
+    assert "待处理" in table
+    assert "raised" not in table
     told = runner.invoke(app, ["screen", *facility, "--explain", "A1"])
     assert told.exit_code == 0
     assert "2026-03-02 16:00  Check: two people looked" in told.stdout  # local time

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from sqlmodel import col, select
 
@@ -35,18 +33,6 @@ from tests.edge_agent.onvif_camera import PASSWORD, USER, FakeCamera, served
 HOUR = 3600
 PATIENCE = 60.0
 """Seconds. A quiet machine needs five; nothing here asserts how many it were."""
-
-
-@pytest.fixture
-def address(app: FastAPI) -> Iterator[str]:
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started, 60)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
 
 
 @pytest.fixture

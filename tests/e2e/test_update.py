@@ -6,14 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-import uvicorn
-from fastapi import FastAPI
 from sqlmodel import col, select
 
 from edge_agent.update.build import build_bundle
@@ -26,18 +21,6 @@ from tests.conftest import ROOT
 from tests.devices import pair_device
 from tests.edge_agent.conftest import jpeg, wait_for
 from tests.edge_agent.releases import KEY, PUBLIC, box
-
-
-@pytest.fixture
-def address(app: FastAPI) -> Iterator[str]:
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started, 60)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(20)
 
 
 def _told(context: Context) -> dict[str, str]:

@@ -22,6 +22,7 @@ from edge_agent.sources.live import LiveOptions, LiveSource, stream_opener, usb_
 from edge_agent.sources.video import VideoOptions, VideoSource
 from tests.edge_agent.conftest import PostServer, wait_for
 from tests.edge_agent.rtsp import PASSWORD, USER, RtspCamera
+from tests.edge_agent.taking import Taking
 
 EIGHT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 RATE = 5.0
@@ -115,39 +116,15 @@ def camera() -> Iterator[RtspCamera]:
     camera.close()
 
 
-def live(camera: RtspCamera, cadence: float, causes: list[str], password: str = PASSWORD) -> LiveSource:
+def live(camera: RtspCamera, cadence: float, password: str = PASSWORD) -> Taking:
     address = f"rtsp://{USER}:{quote(password, safe='')}@127.0.0.1:{camera.port}/ward"
     options = LiveOptions(cadence, timeout_seconds=30.0, retry_first_seconds=0.1, retry_max_seconds=0.2)
-    return LiveSource(stream_opener(address, 30.0), redact(address), options, causes.append)
-
-
-class Taking:
-    """A live source at work in a thread."""
-
-    def __init__(self, source: LiveSource) -> None:
-        self.frames: list[CapturedFrame] = []
-        self._stop = threading.Event()
-        self._source = source
-        self._thread = threading.Thread(target=self._work)
-
-    def _work(self) -> None:
-        for frame in self._source.frames(self._stop):
-            self.frames.append(frame)
-
-    def __enter__(self) -> Taking:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        self._thread.join(90)
-        assert not self._thread.is_alive()
-        self._source.close()
+    return Taking(lambda count: LiveSource(stream_opener(address, 30.0), redact(address), options, count))
 
 
 def test_an_rtsp_camera_is_read_at_the_cadence_with_the_present(camera: RtspCamera) -> None:
     begun = datetime.now(UTC)
-    with Taking(live(camera, 0.4, [])) as taking:
+    with live(camera, 0.4) as taking:
         wait_for(lambda: len(taking.frames) >= 5, 90)
     assert camera.connections == 1
     instants = [frame.captured_at.timestamp() for frame in taking.frames[:5]]
@@ -168,31 +145,29 @@ def sent_when(camera: RtspCamera, shade: float, before: float) -> float:
 
 
 def test_a_camera_whose_power_goes_is_opened_again(camera: RtspCamera) -> None:
-    causes: list[str] = []
-    with Taking(live(camera, 0.1, causes)) as taking:
+    with live(camera, 0.1) as taking:
         wait_for(lambda: len(taking.frames) >= 2, 90)
         camera.on = False
         camera.drop()
-        wait_for(lambda: causes.count("camera_away") >= 2, 90)
+        wait_for(lambda: taking.causes["camera_away"] >= 2, 90)
         had = len(taking.frames)
         camera.on = True
         wait_for(lambda: len(taking.frames) >= had + 2, 90)
     assert camera.connections >= 2
-    assert set(causes) - {"missed.slow"} == {"camera_away"}  # a busy machine is slow besides
+    assert set(taking.causes) - {"missed.slow"} == {"camera_away"}  # a busy machine is slow besides
 
 
 def test_a_slow_cadence_opens_the_camera_for_each_picture(camera: RtspCamera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_agent.sources.live.HOLD_OPEN_BELOW_SECONDS", 0.1)
-    with Taking(live(camera, 0.3, [])) as taking:
+    with live(camera, 0.3) as taking:
         wait_for(lambda: len(taking.frames) >= 3, 90)
     assert camera.connections >= 3
 
 
 def test_a_usb_camera_that_is_not_there_is_away_not_an_error() -> None:
-    causes: list[str] = []
-    source = LiveSource(usb_opener(97), "usb:97", LiveOptions(retry_first_seconds=0.05), causes.append)
-    with Taking(source) as taking:
-        wait_for(lambda: len(causes) >= 2, 90)
+    options = LiveOptions(retry_first_seconds=0.05)
+    with Taking(lambda count: LiveSource(usb_opener(97), "usb:97", options, count)) as taking:
+        wait_for(lambda: taking.causes.total() >= 2, 90)
     assert taking.frames == []
 
 

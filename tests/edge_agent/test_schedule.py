@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.frames import ROLL_CALL, CapturedFrame
+from edge_agent.frames import ROLL_CALL
 from edge_agent.pace import Pace
-from edge_agent.sources.base import LATEST_WINS, Source, next_due
+from edge_agent.sources.base import LATEST_WINS, next_due
 from edge_agent.sources.live import LiveOptions, LiveSource
 from edge_agent.sources.snapshot_url import SnapshotUrlSource
 from service.contracts import RollCallOut
 from tests.edge_agent.conftest import wait_for
 from tests.edge_agent.onvif_camera import FakeCamera, served
+from tests.edge_agent.taking import Taking
 
 HOUR = 3600.0
 CALL = "0195565e3b7e7c3a9d6f1b2a4c5d6e92"
@@ -48,30 +48,6 @@ class Sensor:
 
     def release(self) -> None:
         pass
-
-
-class Taking:
-    """A source at work in a thread. `causes`: what it counted."""
-
-    def __init__(self, build: Callable[[Callable[[str], None]], Source]) -> None:
-        self.frames: list[CapturedFrame] = []
-        self.causes: Counter[str] = Counter()
-        self._stop = threading.Event()
-        self.source = build(lambda cause: self.causes.update([cause]))
-        self._thread = threading.Thread(target=self._work)
-
-    def _work(self) -> None:
-        for frame in self.source.frames(self._stop):
-            self.frames.append(frame)
-
-    def __enter__(self) -> Taking:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._stop.set()
-        self._thread.join(30)
-        self.source.close()
 
 
 @pytest.fixture(params=["stream", "snapshot"])

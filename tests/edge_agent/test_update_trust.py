@@ -116,6 +116,33 @@ def test_a_link_that_could_be_led_elsewhere_is_not_trusted(tmp_path: Path) -> No
     assert f"{folder} may be written" not in why_unguarded(key, AGENT)
 
 
+@pytest.mark.parametrize("way", ["link", "hop/link"])
+def test_no_link_on_the_way_may_be_led_elsewhere(tmp_path: Path, way: str) -> None:
+    """A link to a link, or through a folder that is one: what lies between is neither above the first nor the key."""
+    key, between, safe = tmp_path / "release.pub", tmp_path / "between", tmp_path / "safe"
+    key.write_text(PUBLIC)
+    key.chmod(0o644)
+    between.mkdir()
+    safe.mkdir()
+    if way == "link":
+        (between / "onward").symlink_to(key)
+        (safe / "link").symlink_to("../between/onward")
+    else:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "real" / "link").symlink_to(key)
+        (between / "onward").symlink_to(tmp_path / "real")
+        (safe / "hop").symlink_to(between / "onward")
+    assert why_unguarded(safe / way, AGENT) == why_unguarded(key, AGENT)
+    between.chmod(0o777)
+    assert f"{between} may be written" in why_unguarded(safe / way, AGENT)
+
+
+def test_a_way_without_an_end_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert why_unguarded(tmp_path / "a", AGENT)
+
+
 def test_an_agent_told_of_a_key_takes_no_version_by_one_that_it_could_replace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

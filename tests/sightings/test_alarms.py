@@ -342,6 +342,7 @@ def test_after_a_day_it_is_given_up_and_seen(posting: Ward, receiver: Receiver) 
         ("file:///etc/passwd", KEY),
         ("http://", KEY),
         ("http://user:secret@127.0.0.1/", KEY),
+        ("http://:secret@127.0.0.1/", KEY),
         ("http://127.0.0.1/#part", KEY),
         ("http://127.0.0.1/", None),
         ("http://127.0.0.1/", "short"),

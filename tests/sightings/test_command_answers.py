@@ -29,9 +29,12 @@ from service.sightings.edge_tables import PictureCommand
 from service.sightings.tables import Snapshot
 from tests.builders import EPOCH, browser, create_user
 from tests.devices import pair_device
+from tests.edge_agent.conftest import jpeg
 from tests.sightings.test_commanded import CALL, NOON, changes, picture, post, report, roll_call
 from tests.sightings.test_commanded import key as key  # a fixture
 from tests.sightings.test_commanded import place as place
+from tests.sightings.test_statements import post as post_picture
+from tests.sightings.test_statements import statement
 
 
 def unanswered_call(context: Context, place: tuple[Facility, Camera]) -> None:
@@ -211,6 +214,50 @@ def test_pictures_are_believed_again_when_an_answer_comes_late_and_is_seen(
     run_jobs()
     assert [change.outcome for change in changes(context, place)] == ["seen"]
     assert trust(context, in_time) == "chained"
+
+
+def test_pictures_are_believed_again_when_a_box_that_denied_it_obeyed_after_all(
+    context: Context, client: TestClient, place: tuple[Facility, Camera], key: DeviceKey, run_jobs: Callable[[], int]
+) -> None:
+    in_time = signed(context, place[1], key, 5, timedelta(seconds=2))
+    with context.database.transaction() as session:
+        session.add(
+            PictureCommand(
+                facility_id=place[0].id, camera_id=place[1].id, device_id=key.device_id, roll_call_id=CALL,
+                outcome="denied", since=NOON, until=NOON, reported_at=NOON,
+            )
+        )  # fmt: skip
+    unanswered_call(context, place)
+    run_jobs()
+    assert trust(context, in_time) == "unproven"
+    for number, step in enumerate(steps_of(CALL)):
+        picture(context, place[1], number, {"dark": 40, "bright": 160}[step])
+    assert post(client, key, report(steps_of(CALL))) == 202
+    run_jobs()
+    assert [change.outcome for change in changes(context, place)] == ["seen"]
+    assert trust(context, in_time) == "chained"
+
+
+def test_what_comes_after_the_silence_was_noted_is_believed_no_more_than_what_came_before(
+    context: Context, client: TestClient, place: tuple[Facility, Camera], key: DeviceKey
+) -> None:
+    """Else a box that shows an empty bed during the call would only have to hold its pictures back."""
+    now = context.clock.now()
+    with context.database.transaction() as session:
+        session.add(
+            PictureCommand(
+                facility_id=place[0].id, camera_id=place[1].id, device_id=key.device_id, roll_call_id=CALL,
+                outcome="unanswered", since=now - timedelta(minutes=8), until=now - timedelta(minutes=4),
+                reported_at=now,
+            )
+        )  # fmt: skip
+    believed = {}
+    for number, minutes in enumerate((9, 6, 2)):
+        said = statement(key, jpeg(number), now - timedelta(minutes=minutes), number)
+        answer = post_picture(client, key, jpeg(number), said)
+        assert answer.status_code == 202, answer.text
+        believed[minutes] = trust(context, answer.json()["snapshot_id"])
+    assert believed == {9: "live", 6: "unproven", 2: "live"}
 
 
 def test_one_silence_is_an_alarm_and_two_are_a_finding_about_the_camera(place: tuple[Facility, Camera]) -> None:

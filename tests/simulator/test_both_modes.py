@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 import yaml
 from sqlmodel import Session, col, select
 
 from service.admissions.tables import Admission
-from service.app import create_app
-from service.cli.simulate import credentials_for
 from service.facilities.tables import Bed
 from service.occupancy.tables import PresenceCheck
-from service.platform import migrate
-from service.platform.context import open_context
-from service.platform.settings import Settings
 from service.sightings.device_tables import SnapshotStatement
 from service.sightings.edge_tables import EdgeReading, EdgeRequest
 from service.sightings.tables import Snapshot, ZoneReading
 from service.simulator import Scenario, StudioSetup, parse_scenario
-from service.simulator.drive import Driver
 from service.vision import Pack
-from tests.edge_agent.conftest import wait_for
-from tests.simulator.conftest import PACK, ROOT, SCENARIOS
+from tests.simulator.conftest import SCENARIOS
+from tests.simulator.playing import played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models]
 
@@ -113,8 +104,15 @@ def test_presence_is_the_same_whether_pictures_leave_the_box_or_not(
     sent = _play(tmp_path / "pictures", evening, "server")
     stayed = _play(tmp_path / "readings", evening, "local")
     assert sent.checks == stayed.checks
-    assert len(sent.checks) == 6  # one routine check of six stays on two wards
-    assert {outcome for *_, outcome in sent.checks} >= {"present_verified", "off_ward", "impostor_suspected"}
+    # One routine check of six stays on two wards, by the notes of the scenario.
+    assert [(stay, outcome) for _, stay, outcome in sent.checks] == [
+        ("B1", "present_verified"),
+        ("B2", "present_verified"),
+        ("B3", "bed_empty"),
+        ("B4", "impostor_suspected"),
+        ("B5", "off_ward"),
+        ("B6", "present_unidentified"),
+    ]
     assert sent.beds == stayed.beds
     states = {state for _, _, state, *_ in sent.beds}
     assert states == {"patient", "empty", "other_person", "unidentified", "unobserved"}
@@ -128,25 +126,8 @@ def test_presence_is_the_same_whether_pictures_leave_the_box_or_not(
 
 
 def _play(folder: Path, setup: StudioSetup, matching: str) -> Told:
-    folder.mkdir()
-    settings = Settings(
-        _env_file=None, data_dir=folder / "data", models_dir=ROOT / "models", worker_threads=1, log_level="error",
-        edge_audit_rate=0.3, carry_unchanged=False,
-    )  # fmt: skip
-    settings.data_dir.mkdir()
-    migrate.upgrade(settings)
-    context = open_context(settings)
-    credentials = credentials_for(context, setup.scenario, matching=matching)
-    with served(settings) as address:
-        driver = Driver(setup, address, credentials, folder / "cameras", PACK)
-        try:
-            report = driver.run(lambda _advance: None)
-        finally:
-            driver.close()
-    with context.database.reading() as session:
-        told = _told(session, report.late)
-    context.close()
-    return told
+    with played(folder, setup, matching, edge_audit_rate=0.3, carry_unchanged=False) as (report, session):
+        return _told(session, report.late)
 
 
 def _told(session: Session, late: int) -> Told:
@@ -180,18 +161,3 @@ def _told(session: Session, late: int) -> Told:
         traces=sum(row.face_trace is not None for row in rows),
         crops=[row.outcome for row in asked],
     )
-
-
-@contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(settings), host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=2)
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started, 60)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)

@@ -9,20 +9,15 @@ import numpy as np
 import pytest
 import yaml
 
-from service.cli.simulate import credentials_for
 from service.facilities import facility_by_code
 from service.kit.errors import InvalidInput
 from service.kit.intervals import Interval
-from service.platform import migrate
-from service.platform.context import open_context
-from service.platform.settings import Settings
 from service.sightings import cameras_now, command_answers
 from service.simulator import Studio, StudioSetup, parse_scenario
-from service.simulator.drive import Driver
 from service.simulator.schedule import Shot
 from service.vision import ImageLimits, Pack, decode
-from tests.simulator.conftest import PACK, ROOT, SCENARIOS
-from tests.simulator.test_both_modes import served
+from tests.simulator.conftest import SCENARIOS
+from tests.simulator.playing import played
 
 pytestmark = [pytest.mark.e2e, pytest.mark.models]
 
@@ -80,26 +75,12 @@ def test_an_honest_camera_is_seen_to_obey_and_a_replay_is_found(
     tmp_path: Path, setup_of_a_call: StudioSetup, pack: Pack
 ) -> None:
     """With pictures that stay on their boxes; `tests/e2e/test_roll_call.py` does it with pictures that are sent."""
-    settings = Settings(
-        _env_file=None, data_dir=tmp_path / "data", models_dir=ROOT / "models", worker_threads=1, log_level="error"
-    )
-    settings.data_dir.mkdir()
-    migrate.upgrade(settings)
-    context = open_context(settings)
-    credentials = credentials_for(context, setup_of_a_call.scenario, matching="local")
-    with served(settings) as address:
-        driver = Driver(setup_of_a_call, address, credentials, tmp_path / "cameras", PACK)
-        try:
-            report = driver.run(lambda _advance: None)
-        finally:
-            driver.close()
-    with context.database.reading() as session:
+    with played(tmp_path / "call", setup_of_a_call, "local") as (report, session):
         start = setup_of_a_call.scenario.start
         place = facility_by_code(session, "call")
         span = Interval(start, setup_of_a_call.scenario.span.end)
         told = {one.camera_code: (one.counts, one.doubtful) for one in command_answers(session, place.id, span)}
         alarms = {now.camera_code for now in cameras_now(session, place.id, span.end) if "unanswered" in now.alarms}
-    context.close()
     assert told == {"B1-C1": ({"seen": 1}, False), "B1-C2": ({"not_seen": 1}, True)}
     assert alarms == {"B1-C2"}
     assert report.pictures == 2 * (1 + 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -40,6 +41,37 @@ async def _raw_body(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(_raw_body)]
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What a sender delivers, and for which facility. `modified`: the request's `Last-Modified`."""
+
+    request: Request
+    actor: Actor
+    context: Context
+    session: Session
+    place: Facility
+    body: bytes
+
+    @property
+    def modified(self) -> str | None:
+        """When the sender says that the resource came to be so."""
+        return self.request.headers.get("last-modified")
+
+
+def _delivered(
+    request: Request,
+    actor: Writer,
+    context: ContextDep,
+    session: WriteSession,
+    body: Body,
+    facility: FacilityCode = "",
+) -> Delivery:
+    return Delivery(request, actor, context, session, facility_of_sender(session, actor, facility), body)
+
+
+Said = Annotated[Delivery, Depends(_delivered)]
+
+
 def _body(name: str) -> dict[str, Any]:
     example = {"resourceType": name, "id": "example"}
     content = {MEDIA_TYPE: {"schema": {"type": "object"}, "example": example}}
@@ -49,34 +81,11 @@ def _body(name: str) -> dict[str, Any]:
 def _add(release: Release, kind: str) -> None:
     label = f"FHIR {release.upper()} {kind}"
 
-    def create(
-        request: Request,
-        actor: Writer,
-        context: ContextDep,
-        session: WriteSession,
-        body: Body,
-        facility: FacilityCode = "",
-    ) -> Response:
-        place = facility_of_sender(session, actor, facility)
-        modified = request.headers.get("last-modified")
-        return _one(
-            request, context, session, place, actor, release, lambda: single(kind, "POST", body, modified=modified)
-        )
+    def create(said: Said) -> Response:
+        return _one(said, release, lambda: single(kind, "POST", said.body, modified=said.modified))
 
-    def update(
-        request: Request,
-        resource_id: LogicalId,
-        actor: Writer,
-        context: ContextDep,
-        session: WriteSession,
-        body: Body,
-        facility: FacilityCode = "",
-    ) -> Response:
-        place = facility_of_sender(session, actor, facility)
-        modified = request.headers.get("last-modified")
-        return _one(
-            request, context, session, place, actor, release, lambda: single(kind, "PUT", body, resource_id, modified)
-        )
+    def update(resource_id: LogicalId, said: Said) -> Response:
+        return _one(said, release, lambda: single(kind, "PUT", said.body, resource_id, said.modified))
 
     common: dict[str, Any] = {"openapi_extra": _body(kind), "response_class": Response}
     router.add_api_route(
@@ -101,16 +110,8 @@ def _add(release: Release, kind: str) -> None:
 
 
 def _add_system(release: Release) -> None:
-    def bundle(
-        request: Request,
-        actor: Writer,
-        context: ContextDep,
-        session: WriteSession,
-        body: Body,
-        facility: FacilityCode = "",
-    ) -> Response:
-        place = facility_of_sender(session, actor, facility)
-        return _bundle(request, context, session, place, actor, release, body)
+    def bundle(said: Said) -> Response:
+        return _bundle(said, release)
 
     def metadata(request: Request, actor: Annotated[Actor, allow()]) -> Response:
         base = str(request.url).partition("/metadata")[0]
@@ -137,43 +138,27 @@ def _add_system(release: Release) -> None:
     )
 
 
-def _one(
-    request: Request,
-    context: Context,
-    session: Session,
-    facility: Facility,
-    actor: Actor,
-    release: Release,
-    read: Callable[[], Entry],
-) -> Response:
-    tongue = language(request)
+def _one(said: Delivery, release: Release, read: Callable[[], Entry]) -> Response:
+    tongue = language(said.request)
     try:
         entry = read()
     except MessageRefused as error:
         return JSONResponse(outcome_of_error(error, tongue), 422, media_type=MEDIA_TYPE)
-    taken = take_entry(context, session, facility, release, entry, actor=actor)
+    taken = take_entry(said.context, said.session, said.place, release, entry, actor=said.actor)
     headers = {} if taken.outcome.error else {"Location": f"/fhir/{release}/{entry.kind}/{taken.logical_id}"}
     return JSONResponse(outcome_of(taken.outcome, tongue), status_of(taken), headers, media_type=MEDIA_TYPE)
 
 
-def _bundle(
-    request: Request,
-    context: Context,
-    session: Session,
-    facility: Facility,
-    actor: Actor,
-    release: Release,
-    body: bytes,
-) -> Response:
-    tongue = language(request)
+def _bundle(said: Delivery, release: Release) -> Response:
+    tongue, session = language(said.request), said.session
     try:
-        kind, entries = entries_of(body)
+        kind, entries = entries_of(said.body)
     except MessageRefused as error:
         return JSONResponse(outcome_of_error(error, tongue), 422, media_type=MEDIA_TYPE)
     outer = session.begin_nested()
     taken: list[Taken] = []
     for entry in entries:
-        taken.append(take_entry(context, session, facility, release, entry, actor=actor))
+        taken.append(take_entry(said.context, session, said.place, release, entry, actor=said.actor))
         if kind == "transaction" and taken[-1].outcome.error is not None:
             break
     wrong = failed(taken) if kind == "transaction" else None
@@ -184,7 +169,7 @@ def _bundle(
     outer.rollback()
     session.expire_all()
     # All or nothing: what is kept is the entry at fault, so that it can be looked at.
-    keep_refused(context, session, facility, release, wrong.entry, fault, actor=actor)
+    keep_refused(said.context, session, said.place, release, wrong.entry, fault, actor=said.actor)
     document = outcome_of_error(fault, tongue)
     document["issue"][0]["expression"] = [f"Bundle.entry[{wrong.entry.number}].resource", *filter(None, [fault.field])]
     return JSONResponse(document, 422, media_type=MEDIA_TYPE)

@@ -159,8 +159,9 @@ def _entry_of(bundle: str, at: int, item: Any, names: dict[str, str]) -> Entry:
         if bundle == "transaction":
             raise
         found = item.get("resource") if isinstance(item, dict) else None
-        body = found if isinstance(found, dict) else {"entry": item}
-        return Entry(at, str(body.get("resourceType") or "entry")[:40], "POST", body, error)
+        kind = found.get("resourceType") if isinstance(found, dict) else None
+        # Kept with what is around the resource: taken once more, an entry that deletes must not create.
+        return Entry(at, str(kind or "entry")[:40], "POST", {"entry": item}, error)
 
 
 def _give_time(entries: Sequence[Entry], timestamp: Any) -> None:

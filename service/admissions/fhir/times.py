@@ -10,7 +10,7 @@ numbers, whatever they name: a discharge that is taken back names nothing new, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -120,8 +120,7 @@ def told_in_order(
     """
     found = set(session.exec(_known_versions(facility.id, number)))
     known = [_Version(int(one), at, came, digest) for one, at, came, digest in found if _counts(one)]
-    said = [(version, named), *((one.number, one.at) for one in known)]
-    over = {one for one in known if facility.clock == "live" and _is_overtaken(one, said)}
+    over = _overtaken(known, version, named) if facility.clock == "live" else frozenset()
     below = max((one.at for one in known if one in over or one.number < version), default=None)
     above = min((one.at for one in known if one not in over and one.number > version), default=None)
     again = [one for one in known if one.number == version and (one not in over or one.sha256 == sha256)]
@@ -138,8 +137,18 @@ def told_in_order(
     return Told(at, is_older=above is not None)
 
 
-def _is_overtaken(one: _Version, said: Iterable[tuple[int, datetime]]) -> bool:
-    return any(number < one.number and at > one.received_at + _CLOCKS_APART for number, at in said)
+def _overtaken(known: Sequence[_Version], version: int, named: datetime) -> frozenset[_Version]:
+    """Versions that came before what one of a lower number names had happened. In the order of the numbers, once: an
+    Encounter may have thousands of versions."""
+    said = sorted([(version, named), *((one.number, one.at) for one in known)], key=lambda item: item[0])
+    over, lower, latest = set(), 0, None
+    for one in sorted(known, key=lambda item: item.number):
+        while said[lower][0] < one.number:
+            latest = said[lower][1] if latest is None else max(latest, said[lower][1])
+            lower += 1
+        if latest is not None and latest > one.received_at + _CLOCKS_APART:
+            over.add(one)
+    return frozenset(over)
 
 
 def _known_versions(facility_id: str, number: str) -> SelectOfScalar[Any]:
