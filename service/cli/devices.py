@@ -71,6 +71,7 @@ def pair(
     answer([asdict(code) for code in codes], as_json, Grid(("kind", "name", "code"), rows))
 
 
+@devices_app.command("list", hidden=True)
 @devices_app.command("ls")
 def ls(
     facility: Annotated[str | None, typer.Option(help="Code of the facility.")] = None, as_json: AsJson = False

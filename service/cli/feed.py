@@ -35,6 +35,7 @@ orders_app = typer.Typer(no_args_is_help=True, help="Orders: import a file.")
 charges_app = typer.Typer(no_args_is_help=True, help="Charges: import a file.")
 
 FacilityCode = Annotated[str, typer.Option(help="Code of the facility.")]
+State = Literal["", "applied", "duplicate", "rejected", "dead_letter", "dismissed"]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Try everything, keep nothing.")]
 
 
@@ -48,10 +49,11 @@ def _charges() -> None:
     """Charges: import a file."""
 
 
+@messages_app.command("list", hidden=True)
 @messages_app.command("ls")
 def ls(
     facility: FacilityCode,
-    state: Annotated[str, typer.Option(help="applied, duplicate, rejected, dead_letter or dismissed.")] = "",
+    state: Annotated[State, typer.Option(help="What became of them; empty: all.")] = "",
     trigger: Annotated[str, typer.Option(help="A01, ORM^O01, Encounter.update …")] = "",
     admission_no: Annotated[str, typer.Option(help="Messages about this stay.")] = "",
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = 50,
@@ -115,7 +117,8 @@ def replay_(
             found += kept_messages(session, place.id, Wanted("dead_letter", limit=1000))
         done = replay_messages(context, session, place, found, actor=_actor())
         document = [{"id": one.id, "state": outcome.state, "error": one.error} for one, outcome in done]
-    answer(document, as_json, [f"{one['id']} {one['state']} {one['error']}".rstrip() for one in document])
+    lines = [f"{one['id']} {one['state']} {one['error']}".rstrip() for one in document]
+    answer(document, as_json, lines or ["no dead letter waits: nothing was replayed"])
     if any(outcome.error is not None for _, outcome in done):
         raise typer.Exit(1)
 
@@ -146,7 +149,8 @@ def unclaimed(
         found = waiting_messages(session, limit)
     names = ("id", "last_at", "sending_facility", "receiving_facility", "client", "trigger", "attempts", "error")
     documents = [{name: getattr(one, name) for name in names} for one in found]
-    answer(documents, as_json, Grid(names, [tuple(str(value) for value in one.values()) for one in documents]))
+    columns = ("id", "last received", "sender", "receiver", "channel's client", "trigger", "attempts", "error")
+    answer(documents, as_json, Grid(columns, [tuple(str(value) for value in one.values()) for one in documents]))
 
 
 @messages_app.command("claim")

@@ -70,6 +70,7 @@ def add(
     answer(document, as_json, [f"version {release.version} for {release.platform} is on offer: {release.id}"])
 
 
+@releases_app.command("list", hidden=True)
 @releases_app.command("ls")
 def ls(as_json: AsJson = False) -> None:
     """List the versions on offer, those withdrawn too."""

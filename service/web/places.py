@@ -36,7 +36,15 @@ def chosen_facility(session: Session, actor: Actor, permission: Permission, code
     """The facility called `code`, or the first the actor may read; None when there is none. Raises `NotFound`."""
     if code:
         return facility_for(session, actor, permission, code)
-    return next(iter(readable(session, actor, permission)), None)
+    return next(iter(_offered(session, actor, permission)), None)
+
+
+def _offered(session: Session, actor: Actor, permission: Permission) -> tuple[Facility, ...]:
+    """What a page about `permission` offers: a pharmacy has no wards, so pages about beds leave it out."""
+    found = tuple(readable(session, actor, permission))
+    if permission not in (Permission.OCCUPANCY_READ, Permission.DIRECTED_READ):
+        return found
+    return tuple(item for item in found if item.kind != "pharmacy") or found
 
 
 def facility_name(facility: Facility, language: Language) -> str:
@@ -53,7 +61,7 @@ def facility_choices(
     session: Session, actor: Actor, permission: Permission, chosen: Facility | None, language: Language
 ) -> tuple[Choice, ...]:
     """The facilities of a select box."""
-    found = readable(session, actor, permission)
+    found = _offered(session, actor, permission)
     return tuple(
         Choice(item.code, facility_name(item, language), chosen is not None and item.id == chosen.id) for item in found
     )

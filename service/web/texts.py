@@ -38,8 +38,11 @@ class Texts:
     language: Language
 
     def __call__(self, key: str, /, **values: object) -> str:
-        """The text of `key` with `{name}` filled in."""
-        text = catalogue(self.language)[key]
+        """The text of `key` with `{name}` filled in; for a `count` of 1 that of `key.one`, where there is one."""
+        texts = catalogue(self.language)
+        text = texts[key]
+        if values.get("count") == 1:
+            text = texts.get(f"{key}.one", text)
         return text.format_map(values) if values else text
 
     def has(self, key: str) -> bool:

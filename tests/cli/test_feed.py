@@ -107,6 +107,9 @@ def test_a_message_is_replayed_once_what_it_stumbled_over_is_mended(line: Line) 
     with line.context.database.reading() as session:
         assert admission_by_no(session, line.facility_id, "V1").discharged_at is None
     assert line.json("messages", "replay", "--dead-letters") == []
+    assert "no dead letter waits" in line.run("messages", "replay", "--dead-letters").stdout
+    assert line.json("messages", "list") == line.json("messages", "ls")
+    assert "'dead_letter'" in line.run("messages", "ls", "--state", "dead", status=2).output
     nothing = CliRunner().invoke(app, ["messages", "replay", "--facility", line.code])
     assert isinstance(nothing.exception, InvalidInput)
 
@@ -177,5 +180,8 @@ def test_a_dead_letter_is_dismissed_with_a_reason_and_waits_no_longer(line: Line
     done = line.json("messages", "dismiss", kept["id"], "--reason", "a test of the vendor's")
     assert done == {"id": kept["id"], "state": "dismissed", "note": "a test of the vendor's"}
     assert line.json("messages", "replay", "--dead-letters") == []
+    assert "no dead letter waits" in line.run("messages", "replay", "--dead-letters").stdout
+    assert line.json("messages", "list") == line.json("messages", "ls")
+    assert "'dead_letter'" in line.run("messages", "ls", "--state", "dead", status=2).output
     again = CliRunner().invoke(app, ["messages", "dismiss", kept["id"], "--facility", line.code, "--reason", "again"])
     assert isinstance(again.exception, Conflict)

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -144,6 +145,8 @@ def test_a_setting_that_is_wrong_is_one_line(command: Command, monkeypatch: pyte
     monkeypatch.setenv("WARDWATCH_PORT", "99999")
     command("users", "list", status=1)
     assert command.error.startswith("wardwatch: setting WARDWATCH_PORT: ")
+    named = command.error.split("`")[1]
+    assert (Path(__file__).parents[2] / named).is_file(), named
 
 
 def test_a_database_that_is_away_is_one_line(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +154,40 @@ def test_a_database_that_is_away_is_one_line(command: Command, monkeypatch: pyte
     command("users", "list", status=1)
     assert "the database does not answer" in command.error
     assert "word" not in command.error.replace("wardwatch", "")
+
+
+@pytest.mark.parametrize("address", ["bogus", "nosuch://x/y"])
+def test_a_database_address_that_cannot_be_read_is_one_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("WARDWATCH_DATABASE_URL", address)
+    command("users", "list", status=1)
+    assert command.error.startswith("wardwatch: setting WARDWATCH_DATABASE_URL: ")
+    assert "write postgresql+psycopg://" in command.error
+    assert command.error.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("WARDWATCH_DATA_DIR", str(tmp_path / "file" / "data"))
+    command("users", "list", status=1)
+    assert command.error.startswith(f"wardwatch: {tmp_path / 'file'}")
+    assert "WARDWATCH_DATA_DIR" in command.error
+    assert command.error.count("\n") == 1
+
+
+def test_at_a_terminal_the_remedy_is_a_command(command: Command, context: Context) -> None:
+    command("messages", "ls", "--facility", "nowhere", status=1)
+    assert (
+        command.error == "wardwatch: facility: no facility 'nowhere' — `wardwatch facility list` lists the facilities\n"
+    )
+    with context.database.transaction() as session:
+        create_facility(session, code="h1")
+    command("users", "add", "li.na", "--everywhere", "--link")
+    command("users", "ward", "li.na", "--facility", "h1", "--ward", "w9", status=1)
+    assert command.error == "wardwatch: ward: no ward 'w9' — use a ward's code of the facility's layout\n"
 
 
 def test_serve_without_models_says_what_to_do(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

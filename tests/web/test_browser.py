@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from sqlmodel import select
 
 from service.ledger.tables import LedgerEntry
+from service.occupancy import RollCall
 from service.occupancy.tables import DirectedCheck
 from tests.builders import PASSWORD
 from tests.web.browser import (
@@ -174,7 +176,7 @@ def test_the_board_follows_and_says_what_changed(chromium: Chrome, origin: str, 
     assert announcer.get_attribute("aria-live") == "polite"
     WebDriverWait(chromium, 30).until(
         lambda _: (
-            "1 beds changed" in (announcer.get_attribute("textContent") or "")
+            "1 bed changed" in (announcer.get_attribute("textContent") or "")
             or chromium.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
         )
     )
@@ -182,6 +184,54 @@ def test_the_board_follows_and_says_what_changed(chromium: Chrome, origin: str, 
     pause.click()
     assert pause.text == "Resume updates"
     assert complaints(chromium) == []
+
+
+def test_a_change_before_the_first_question_is_shown_and_the_end_is_said(
+    chromium: Chrome, origin: str, scene: Scene
+) -> None:
+    """What happened between the drawing of the page and its first question is news; what is over asks no more."""
+    with scene.context.database.transaction() as session:
+        now = scene.context.clock.now()
+        call = RollCall(
+            facility_id=scene.facility.id,
+            group_id="shown",
+            kind="surprise",
+            scope="facility",
+            scope_key="facility",
+            opens_at=now,
+            frozen_until=now + timedelta(minutes=5),
+            closes_at=now + timedelta(days=4000),
+            called_by="x",
+            recorded_at=now,
+        )
+        session.add(call)
+        session.flush()
+        call_id = call.id
+    try:
+        chromium.get(f"{origin}/roll-calls/{call_id}?lang=en")
+        chromium.execute_script(
+            """
+            const cards = document.getElementById("cards").innerHTML;
+            window.asked = 0;
+            const over = cards.replace('<section class="card">', '<section class="card" data-over id="news">');
+            window.fetch = async () => {
+              window.asked += 1;
+              const changed = over.replace("covered</h2>", "covered!</h2>");
+              return new Response(changed, { status: 200, headers: { ETag: "1" } });
+            };
+            document.dispatchEvent(new Event("visibilitychange"));
+            """
+        )
+        WebDriverWait(chromium, 30).until(lambda page: page.find_elements(By.ID, "news"))
+        text = chromium.find_element(By.ID, "live-text")
+        WebDriverWait(chromium, 30).until(lambda _: "The roll call is over" in text.text)
+        assert chromium.find_elements(By.ID, "live-pause") == []  # nothing is left to pause
+        chromium.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+        assert chromium.execute_script("return window.asked") == 1
+        assert complaints(chromium) == []
+    finally:
+        with scene.context.database.transaction() as session:
+            session.delete(session.get_one(RollCall, call_id))
 
 
 def test_a_picture_is_fetched_only_when_it_is_opened(chromium: Chrome, origin: str, scene: Scene) -> None:

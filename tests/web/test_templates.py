@@ -177,6 +177,30 @@ def test_only_a_board_that_follows_loads_the_module() -> None:
     assert "/static/board.js" not in drawn("board-at")
 
 
+def test_a_roll_call_that_is_over_says_so_to_the_page_that_follows() -> None:
+    assert "data-over>" not in drawn("roll-call-group")
+    assert "1 facility changed" in drawn("roll-call-group")
+    closed = draw("roll_group_progress.html", Reader("en", "auto", "/page"), **asked_pages.GROUP_CLOSED)
+    assert "data-over>" in closed
+    assert "data-over>" not in drawn("roll-call")
+    assert "1 person changed" in drawn("roll-call")
+    assert "1 bed changed" in drawn("board")
+
+
+def test_the_lot_names_somebody_only_while_the_look_is_still_wanted() -> None:
+    """Beside what was left undone a name would read as blame."""
+    line = asked_pages.BY_HAND["again"][0]
+    for state, told in (("open", True), ("late", False), ("confirmed", False)):
+        again = (replace(line, state=state, asked_twice=True, drawn_for="wang.fang"),)
+        html = draw(
+            "by_hand.html",
+            Reader("en", "auto", "/by-hand", (), "li.na", "token"),
+            **(asked_pages.BY_HAND | {"again": again}),
+        )
+        assert "asked once more" in html
+        assert ("The lot named wang.fang." in html) is told
+
+
 def test_a_finding_says_what_it_is_and_what_happens_next() -> None:
     assert "A suspicion, not a verdict" in drawn("finding")
     assert "stays inside" in drawn("finding")

@@ -62,3 +62,10 @@ def test_checks_are_grouped_by_the_facilitys_day() -> None:
     late = CheckLine(LATE, "night", "not_seen")
     groups = ENGLISH.by_day([late, early])
     assert [(day.day, checks) for day, checks in groups] == [(2, [early]), (3, [late])]
+
+
+def test_one_is_told_in_the_singular() -> None:
+    assert ENGLISH.t("findings.count", count=1) == "1 finding"
+    assert ENGLISH.t("findings.count", count=2) == "2 findings"
+    assert ENGLISH.t("report.summary.uncovered", count=1).startswith("1 check could")
+    assert CHINESE.t("findings.count", count=1) == CHINESE.t("findings.count", count=2).replace("2", "1")
