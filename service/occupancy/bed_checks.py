@@ -130,9 +130,14 @@ class JudgedBed:
 
 
 def judge_beds(
-    session: Session, place: Place, windows: Sequence[Window], only: Collection[str] | None = None
+    session: Session,
+    place: Place,
+    windows: Sequence[Window],
+    only: Collection[str] | None = None,
+    shown: Sequence[Sequence[Reading]] = (),
 ) -> tuple[JudgedBed, ...]:
-    """What was seen in the beds that a camera sees, at each window; in these beds only, if given."""
+    """What was seen in the beds that a camera sees, at each window; in these beds only, if given. `shown`: the readings
+    of all beds, window by window, as `judged_apart` gives them; not needed where beds are named."""
     facility_id = place.facility.id
     wanted = select(Bed).where(col(Bed.id).in_(list(only or ())), Bed.facility_id == facility_id)
     beds = beds_of_facility(session, facility_id) if only is None else session.exec(wanted).all()
@@ -142,16 +147,16 @@ def judge_beds(
     judged = []
     held = _held(session, place, windows, chosen)
     seen_by = _zones(session, facility_id, chosen)
-    few: Sequence[Reading] = ()
     if chosen is not None:
         # One question over the whole time, not one a window.
         whole = Interval(windows[0].span.start, max(window.span.end for window in windows))
-        few = proving(judged_readings(session, facility_id, chosen, [whole]))
-    for window in windows:
+        told = [proving(judged_readings(session, facility_id, chosen, [whole]))] * len(windows)
+    else:
+        told = [proving(found) for found in shown]
+    for window, readings in zip(windows, told, strict=True):
         by_bed: dict[str, list[Reading]] = defaultdict(list)
         span = window.span
-        shown = proving(judged_readings(session, facility_id, None, [span])) if chosen is None else few
-        for reading in shown:
+        for reading in readings:
             if span.start <= reading.captured_at <= span.end:
                 by_bed[reading.bed_id].append(reading)
         for bed in beds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func, update
 from sqlmodel import Session, col, select
 
 from service.access import SYSTEM
@@ -17,20 +17,22 @@ from service.platform.context import Context
 _REACH = timedelta(days=4)
 """Nobody is given longer than three days to answer."""
 
+_UNSEEN = {"synchronize_session": False}
+"""No row of these is read in the transaction that marks them."""
+
 
 def escalate(context: Context, facility_id: str, upto: datetime) -> int:
     """Marks the requests that ran out without a look, and that a check still asks, as gone to an inspector."""
+    silent = _silent(facility_id, upto)
     with context.database.reading() as session:
-        waiting = [row.id for row in _silent(session, facility_id, upto)]
-    if not waiting:
-        return 0
+        if session.exec(select(DirectedCheck.id).where(*silent).limit(1)).first() is None:
+            return 0
     now = context.clock.now()
     with context.database.transaction() as session:
-        rows = _silent(session, facility_id, upto)
-        for row in rows:
-            row.escalated_at = row.respond_by or row.deadline_at
-            session.add(row)
-        if rows:
+        # Marked by asking once more in the same breath: somebody may have looked, another worker may have come first.
+        marking = update(DirectedCheck).where(*silent).values(escalated_at=_runs_out())
+        ids = sorted(session.scalars(marking.returning(col(DirectedCheck.id)), execution_options=_UNSEEN))
+        if ids:
             append(
                 session,
                 clock_now=now,
@@ -38,11 +40,11 @@ def escalate(context: Context, facility_id: str, upto: datetime) -> int:
                 actor=SYSTEM.label,
                 action="directed_check.escalated",
                 object_kind="directed_check",
-                object_id=rows[0].id,
+                object_id=ids[0],
                 facility_id=facility_id,
-                details={"directed_checks": [row.id for row in rows][:200], "number": len(rows)},
+                details={"directed_checks": ids[:200], "number": len(ids)},
             )
-    return len(rows)
+    return len(ids)
 
 
 def escalated(session: Session, facility_id: str, interval: Interval) -> Sequence[DirectedCheck]:
@@ -55,8 +57,12 @@ def escalated(session: Session, facility_id: str, interval: Interval) -> Sequenc
     return session.exec(query.order_by(col(DirectedCheck.escalated_at).desc(), col(DirectedCheck.id))).all()
 
 
-def _silent(session: Session, facility_id: str, upto: datetime) -> list[DirectedCheck]:
-    runs_out = func.coalesce(col(DirectedCheck.respond_by), col(DirectedCheck.deadline_at))
+def _runs_out() -> ColumnElement[datetime | None]:
+    return func.coalesce(col(DirectedCheck.respond_by), col(DirectedCheck.deadline_at))
+
+
+def _silent(facility_id: str, upto: datetime) -> tuple[ColumnElement[bool], ...]:
+    """What holds of the requests that ran out without a look, that a check still asks, and that are not marked."""
     looked = select(DirectedLook.id).where(DirectedLook.directed_check_id == DirectedCheck.id).exists()
     asked = (
         select(PresenceCheck.id)
@@ -66,12 +72,11 @@ def _silent(session: Session, facility_id: str, upto: datetime) -> list[Directed
         )
         .exists()
     )
-    query = select(DirectedCheck).where(
-        DirectedCheck.facility_id == facility_id,
+    return (
+        col(DirectedCheck.facility_id) == facility_id,
         col(DirectedCheck.deadline_at) > upto - _REACH,
-        runs_out <= upto,
+        _runs_out() <= upto,
         col(DirectedCheck.escalated_at).is_(None),
         ~looked,
         asked,
     )
-    return list(session.exec(query.order_by(col(DirectedCheck.id))))

@@ -23,7 +23,7 @@ from service.occupancy.stays import Activity, Leave, Placement, Stay, unfinished
 from service.occupancy.tables import DirectedCheck
 from service.occupancy.trusted import judged_sightings
 from service.occupancy.windows import Window, is_due
-from service.sightings import Sighting, reading_pack
+from service.sightings import Reading, Sighting, reading_pack
 
 _FEW = 64
 """Up to so many admissions, only what concerns them is read; for more, the whole facility at once is quicker."""
@@ -38,18 +38,25 @@ class AdmissionChecks:
     earlier: OpenRequest | None
 
 
+def are_few(only: Collection[str] | None) -> bool:
+    """Whether only what concerns these admissions is read, and not the whole facility."""
+    return only is not None and len(only) <= _FEW
+
+
 def gather(
     session: Session,
     place: Place,
     windows: Sequence[Window],
     watermark: datetime,
     only: Collection[str] | None = None,
+    shown: Sequence[Sequence[Reading]] = (),
 ) -> tuple[AdmissionChecks, ...]:
-    """The facts of every check due in `windows`; of these admissions only, if given."""
+    """The facts of every check due in `windows`; of these admissions only, if given. `shown`: the readings of all beds,
+    window by window, as `judged_apart` gives them; not needed where the admissions are few."""
     if not windows:
         return ()
     span = Interval(windows[0].span.start, max(window.span.end for window in windows))
-    few = only is not None and len(only) <= _FEW
+    few = are_few(only)
     records = (
         _standing(session, place, only or (), span) if few else active_admissions(session, place.facility.id, span)
     )
@@ -57,7 +64,7 @@ def gather(
     due = [
         (stay, _due_windows(stay, windows, place.policy)) for stay in stays if only is None or stay.admission_id in only
     ]
-    seen = Seen.load(session, place, windows, due, few=few)
+    seen = Seen.load(session, place, windows, due, None if few else shown)
     requests = _Requests.load(session, place, span, only if few else None)
     late = _late_sightings(session, place, windows, due, requests.looks)
     if few:

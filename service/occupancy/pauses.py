@@ -127,9 +127,36 @@ def curtains(session: Session, facility_id: str, interval: Interval) -> Curtains
     return Curtains.of(rows) if rows else None
 
 
+def _of_these(rows: Iterable[LoggedPause], interval: Interval) -> Curtains | None:
+    """As `curtains`, from rows read already, and from none that it would not have read: with which pause a row of them
+    begins decides how far each reaches."""
+    reach = Interval(interval.start - LONGEST, interval.end)
+    own = [row for row in rows if reach.start - LONGEST < row.starts_at <= reach.end]
+    return Curtains.of(own) if own else None
+
+
 def hide_paused(session: Session, facility_id: str, found: Sequence[Reading]) -> tuple[Reading, ...]:
     """The readings, those of a privacy pause unobserved because of it, whatever the picture showed."""
-    drawn = _around(session, facility_id, [item.captured_at for item in found])
+    return _hidden_by(_around(session, facility_id, [item.captured_at for item in found]), found)
+
+
+def hide_paused_apart(
+    session: Session, facility_id: str, groups: Sequence[Sequence[Reading]]
+) -> tuple[tuple[Reading, ...], ...]:
+    """As `hide_paused` of each group by itself; the pauses are asked for once."""
+    spans = [Interval(min(at), max(at)) if (at := [item.captured_at for item in found]) else None for found in groups]
+    asked = [span for span in spans if span is not None]
+    if not asked:
+        return tuple(tuple(found) for found in groups)
+    whole = Interval(min(span.start for span in asked) - LONGEST, max(span.end for span in asked))
+    rows = logged(session, facility_id, whole)
+    return tuple(
+        _hidden_by(_of_these(rows, span) if span is not None else None, found)
+        for span, found in zip(spans, groups, strict=True)
+    )
+
+
+def _hidden_by(drawn: Curtains | None, found: Sequence[Reading]) -> tuple[Reading, ...]:
     if drawn is None:
         return tuple(found)
     return tuple(

@@ -20,9 +20,10 @@ from service.occupancy.admission_checks import judge_admissions
 from service.occupancy.asking import JudgedCheck, judge_in_order
 from service.occupancy.bed_checks import JudgedBed, judge_beds, record_beds
 from service.occupancy.due import Book, book_of, due_between
+from service.occupancy.due_calls import due_calls
 from service.occupancy.errors import PresenceBusy
 from service.occupancy.escalation import escalate
-from service.occupancy.gather import gather
+from service.occupancy.gather import are_few, gather
 from service.occupancy.once_more import ask_once_more
 from service.occupancy.place import Place
 from service.occupancy.record import Changes, record
@@ -30,11 +31,12 @@ from service.occupancy.repository import admissions_touched, looks_on, progress_
 from service.occupancy.retention import close_discharged
 from service.occupancy.roll_calls import close_calls, open_calls
 from service.occupancy.tables import PresenceProgress
+from service.occupancy.trusted import judged_apart
 from service.occupancy.windows import Window
 from service.platform.context import Context
 from service.platform.jobs import enqueue
 from service.platform.metrics import histogram
-from service.sightings import first_captured_at
+from service.sightings import Reading, first_captured_at
 
 _ATTEMPTS = 8
 _STEP = timedelta(hours=24)
@@ -69,13 +71,14 @@ class Touched:
 @dataclass(frozen=True, slots=True)
 class _Step:
     """Windows to judge under one policy, for these admissions and beds only if given (None: all); and how far
-    everything is judged when it is done."""
+    everything is judged when it is done. `is_last`: after it nothing is due."""
 
     place: Place
     windows: tuple[Window, ...]
     only: frozenset[str] | None = None
     beds: frozenset[str] | None = None
     covers: Interval | None = None
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,12 @@ def _after(context: Context, facility_id: str) -> None:
     """Roll calls that are due are opened, what has fallen due is judged, a day at a time (a long way takes several
     transactions), and what has run out is closed."""
     with context.database.reading() as session:
-        upto = judged_upto(facility_by_id(session, facility_id), context.clock)
-    if upto is None:
-        return
-    open_calls(context, facility_id, upto)
+        facility = facility_by_id(session, facility_id)
+        upto = judged_upto(facility, context.clock)
+        if upto is None:
+            return
+        due = due_calls(session, book_of(session, facility), upto)
+    open_calls(context, due, upto)
     while _run(context, facility_id, _next_step):
         pass
     judge_admissions(context, facility_id, upto)
@@ -125,11 +130,11 @@ def _after(context: Context, facility_id: str) -> None:
     close_calls(context, facility_id, upto)
 
 
-Plan = Callable[[Session, Book, datetime], Sequence[_Step]]
+Plan = Callable[[Session, Book, PresenceProgress, datetime], Sequence[_Step]]
 
 
 def _run(context: Context, facility_id: str, plan: Plan) -> bool:
-    """Plans and judges from a consistent view, then writes in a short transaction; whether anything was planned.
+    """Plans and judges from a consistent view, then writes in a short transaction; whether more may be due.
 
     Reading does not keep the database's one writer waiting. If another recomputation was written meanwhile, this one
     may rest on older facts: it is thrown away and done again.
@@ -142,15 +147,15 @@ def _run(context: Context, facility_id: str, plan: Plan) -> bool:
             if upto is None:
                 return False
             book = book_of(session, facility)
-            progress = progress_of(session, facility_id)  # kept: who asks again is given the same row
+            progress = progress_of(session, facility_id)
             revision = progress.revision
-            steps = plan(session, book, upto)
+            steps = plan(session, book, progress, upto)
             judged = [_judge(session, step, upto) for step in steps]
         if not steps:
             return False
         if _write(context, facility_id, revision, steps, judged):
             recompute_seconds.observe(time.perf_counter() - started)
-            return True
+            return not any(step.is_last for step in steps)
     raise PresenceBusy("other recomputations came in between", remedy="it is tried again by itself")
 
 
@@ -168,10 +173,15 @@ def judged_upto(facility: Facility, clock: Clock) -> datetime | None:
 
 def _judge(session: Session, step: _Step, upto: datetime) -> _Judged:
     found: list[JudgedCheck] = []
+    beds: Sequence[JudgedBed] = ()
+    shown: Sequence[Sequence[Reading]] = ()  # of all beds: the same for the admissions and for the beds
+    if step.beds is None or not are_few(step.only):
+        shown = judged_apart(session, step.place.facility.id, [window.span for window in step.windows])
     if step.only is None or step.only:
-        for admission in gather(session, step.place, step.windows, upto, step.only):
+        for admission in gather(session, step.place, step.windows, upto, step.only, shown):
             found += judge_in_order(admission.checks, step.place.policy, earlier=admission.earlier)
-    beds = () if step.beds is not None and not step.beds else judge_beds(session, step.place, step.windows, step.beds)
+    if step.beds is None or step.beds:
+        beds = judge_beds(session, step.place, step.windows, step.beds, shown)
     return _Judged(found, beds)
 
 
@@ -180,7 +190,8 @@ def _write(
 ) -> bool:
     now = context.clock.now()
     with context.database.transaction() as session:
-        if not _claim(session, facility_id, revision):
+        progress = _claimed(session, facility_id, revision)
+        if progress is None:
             return False
         changes, beds_changed, everything = Changes(), False, False
         for step, found in zip(steps, judged, strict=True):
@@ -191,7 +202,7 @@ def _write(
             if step.beds is None or step.beds:
                 beds_changed |= record_beds(session, step.place, step.windows, found.beds, only=step.beds, now=now)
             if step.covers is not None:
-                _extend(progress_of(session, facility_id), step.covers)
+                _extend(progress, step.covers)
                 close_discharged(session, facility_id, step.covers.end)
         if changes or beds_changed:
             few = () if everything or beds_changed else changes.admissions
@@ -209,17 +220,19 @@ def _screen(session: Session, facility_id: str, admissions: Collection[str], now
     enqueue(session, "screening.run", payload, now=now, dedupe_key=key, priority=_AFTER_PRESENCE)
 
 
-def _claim(session: Session, facility_id: str, revision: int) -> bool:
-    """Whether nobody has written since `revision` was read; from now until the commit nobody else will."""
-    if session.get(PresenceProgress, facility_id) is None:
-        session.add(PresenceProgress(facility_id=facility_id))
+def _claimed(session: Session, facility_id: str, revision: int) -> PresenceProgress | None:
+    """How far the facility is judged, if nobody has written since `revision` was read; from now until the commit nobody
+    else will."""
+    progress = progress_of(session, facility_id)
+    if progress not in session:
+        session.add(progress)
         session.flush()
     result = session.execute(
         update(PresenceProgress)
         .where(col(PresenceProgress.facility_id) == facility_id, col(PresenceProgress.revision) == revision)
         .values(revision=revision + 1)
     )
-    return isinstance(result, CursorResult) and result.rowcount == 1
+    return progress if isinstance(result, CursorResult) and result.rowcount == 1 else None
 
 
 def _extend(progress: PresenceProgress, covers: Interval) -> None:
@@ -227,21 +240,20 @@ def _extend(progress: PresenceProgress, covers: Interval) -> None:
     progress.computed_to = max(progress.computed_to or covers.end, covers.end)
 
 
-def _next_step(session: Session, book: Book, upto: datetime) -> Sequence[_Step]:
+def _next_step(session: Session, book: Book, progress: PresenceProgress, upto: datetime) -> Sequence[_Step]:
     """The next day of checks that are due and not judged; with it, the requests whose deadline passed in that time."""
     start = _begins(session, book.facility)
-    progress = progress_of(session, book.facility.id)
     if start is None or start > upto:
         return ()
     if progress.computed_from is None or progress.computed_to is None:
-        return _covering(session, book, Interval(start, min(upto, start + _STEP)))
+        return _covering(session, book, Interval(start, min(upto, start + _STEP)), until=upto)
     if start < progress.computed_from:
         before = Interval(max(start, progress.computed_from - _STEP), progress.computed_from)
         return _covering(session, book, before)
     if progress.computed_to >= upto:
         return ()
     span = Interval(progress.computed_to, min(upto, progress.computed_to + _STEP))
-    return (*_covering(session, book, span), *_expired(session, book, span))
+    return (*_covering(session, book, span, until=upto), *_expired(session, book, span))
 
 
 def _begins(session: Session, facility: Facility) -> datetime | None:
@@ -252,9 +264,11 @@ def _begins(session: Session, facility: Facility) -> datetime | None:
     return min(first, facility.created_at) if first is not None else facility.created_at
 
 
-def _covering(session: Session, book: Book, span: Interval) -> tuple[_Step, ...]:
+def _covering(session: Session, book: Book, span: Interval, *, until: datetime | None = None) -> tuple[_Step, ...]:
+    """`until`: to where there is something to judge, where nothing is left to judge before `span`."""
     steps = [_Step(batch.place, batch.windows) for batch in due_between(session, book, span)]
-    return (*steps, _Step(book.at(span.end), (), frozenset(), frozenset(), covers=span))
+    done = _Step(book.at(span.end), (), frozenset(), frozenset(), covers=span, is_last=span.end == until)
+    return (*steps, done)
 
 
 def _expired(session: Session, book: Book, span: Interval) -> list[_Step]:
@@ -287,11 +301,12 @@ def _days(span: Interval) -> Iterator[Interval]:
         at = end
 
 
-def _affected(changed: Interval, touched: Touched, session: Session, book: Book, upto: datetime) -> Sequence[_Step]:
+def _affected(
+    changed: Interval, touched: Touched, session: Session, book: Book, progress: PresenceProgress, upto: datetime
+) -> Sequence[_Step]:
     """The judged checks that facts of `changed` may change: their window or the time before it touches it, or people
     looked for the patient then."""
     facility_id = book.facility.id
-    progress = progress_of(session, facility_id)
     if progress.computed_from is None or progress.computed_to is None:
         return ()
     policy = book.at(changed.end).policy

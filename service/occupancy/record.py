@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,10 @@ from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.occupancy.asking import JudgedCheck
 from service.occupancy.counts import Cell, apply, cell_of
+from service.occupancy.outcome import Outcome
 from service.occupancy.place import Place
 from service.occupancy.repository import checks_due, requests_between
-from service.occupancy.retention import SETTLED, SHOWN, answered_later, close_answered, release_settled
+from service.occupancy.retention import SETTLED, SHOWN, answered_later, close_answered, last_shown, release_settled
 from service.occupancy.tables import DirectedCheck, PresenceCheck
 from service.occupancy.windows import Window
 from service.sightings import hold_frames
@@ -102,21 +103,28 @@ def record(
         closed.update(row.reading_ids)
     apply(session, facility_id, counts)
     release_settled(session, facility_id, closed, due)
-    shown = [str(values["admission_id"]) for values in (*added, *changed) if values["outcome"] in SHOWN]
-    close_answered(session, facility_id, shown)
-    _hold_asked(session, judged)
+    shown = {str(values["admission_id"]) for values in (*added, *changed) if values["outcome"] in SHOWN}
+    asked = _asked(judged)
+    last = last_shown(session, shown | {who for who, _ in asked})
+    close_answered(session, facility_id, {who: at for who, at in last.items() if who in shown})
+    _hold_asked(session, asked, last)
     touched = {str(values["admission_id"]) for values in (*added, *changed)} | {key[0] for key in old}
     return Changes(len(added), len(changed), len(old), frozenset(touched))
 
 
-def _hold_asked(session: Session, judged: Sequence[JudgedCheck]) -> None:
-    """Holds the pictures behind the questions that are open: not those that a later check has closed already."""
-    asked = {
+def _asked(judged: Sequence[JudgedCheck]) -> dict[tuple[str, datetime], Outcome]:
+    """(admission, due instant) -> what was judged, of the checks that leave a question open."""
+    return {
         (item.facts.stay.admission_id, item.facts.window.due_at): item.outcome
         for item in judged
         if item.outcome.state not in SETTLED
     }
-    closed = answered_later(session, [(who, due_at, outcome.state) for (who, due_at), outcome in asked.items()])
+
+
+def _hold_asked(session: Session, asked: Mapping[tuple[str, datetime], Outcome], last: Mapping[str, datetime]) -> None:
+    """Holds the pictures behind the questions that are open: not those that a later check has closed already. `last`:
+    as `last_shown` gives it."""
+    closed = answered_later([(who, due_at, outcome.state) for (who, due_at), outcome in asked.items()], last)
     hold_frames(session, {one for key, outcome in asked.items() if key not in closed for one in outcome.reading_ids})
 
 

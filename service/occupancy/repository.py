@@ -142,12 +142,35 @@ def requests_expiring(session: Session, facility_id: str, span: Interval) -> Seq
 def looks_on(session: Session, requests: Iterable[DirectedCheck]) -> dict[str, tuple[Look, ...]]:
     """Admission id -> the looks at these requests, in order of time."""
     by_id = {request.id: request for request in requests}
-    found: dict[str, list[Look]] = {}
+    found: list[tuple[str, Look]] = []
     for chosen in chunks(by_id):
         for row in session.exec(select(DirectedLook).where(col(DirectedLook.directed_check_id).in_(chosen))):
             request = by_id[row.directed_check_id]
-            found.setdefault(request.admission_id, []).append(look_of(row, request))
-    return {key: tuple(sorted(looks, key=lambda look: (look.looked_at, look.look_id))) for key, looks in found.items()}
+            found.append((request.admission_id, look_of(row, request)))
+    return _in_order(found)
+
+
+def _in_order(found: Iterable[tuple[str, Look]]) -> dict[str, tuple[Look, ...]]:
+    by_admission: dict[str, list[Look]] = {}
+    for admission_id, look in found:
+        by_admission.setdefault(admission_id, []).append(look)
+    return {
+        key: tuple(sorted(looks, key=lambda look: (look.looked_at, look.look_id)))
+        for key, looks in by_admission.items()
+    }
+
+
+def looks_at(session: Session, request_ids: Iterable[str]) -> dict[str, tuple[Look, ...]]:
+    """As `looks_on`, for requests of which only the ids are known."""
+    found: list[tuple[str, Look]] = []
+    for chosen in chunks(request_ids):
+        query = (
+            select(DirectedLook, DirectedCheck)
+            .join(DirectedCheck, col(DirectedCheck.id) == col(DirectedLook.directed_check_id))
+            .where(col(DirectedLook.directed_check_id).in_(chosen))
+        )
+        found += [(request.admission_id, look_of(row, request)) for row, request in session.exec(query)]
+    return _in_order(found)
 
 
 def looks_of(session: Session, facility_id: str, admission_ids: Collection[str]) -> dict[str, tuple[Look, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import Text, cast, func, update
@@ -70,18 +70,17 @@ def release_settled(session: Session, facility_id: str, reading_ids: Collection[
 
 
 def answered_later(
-    session: Session, questions: Collection[tuple[str, datetime, PresenceState]]
+    questions: Collection[tuple[str, datetime, PresenceState]], last: Mapping[str, datetime]
 ) -> set[tuple[str, datetime]]:
-    """Of these questions (admission, due instant, open state), those that a later check with the patient closed."""
+    """Of these questions (admission, due instant, open state), those that a later check with the patient closed.
+    `last`: as `last_shown` gives it for their admissions."""
     closable = [item for item in questions if item[2] in ANSWERED_LATER]
-    last = _last_shown(session, {item[0] for item in closable})
     return {(who, due_at) for who, due_at, _ in closable if who in last and due_at < last[who]}
 
 
-def close_answered(session: Session, facility_id: str, admission_ids: Collection[str]) -> int:
+def close_answered(session: Session, facility_id: str, last: Mapping[str, datetime]) -> int:
     """Lets go of the pictures behind open questions of these admissions that a later check with the patient closed;
-    returns how many. What a finding rests on is frozen apart and stays."""
-    last = _last_shown(session, admission_ids)
+    returns how many. `last`: as `last_shown` gives it. What a finding rests on is frozen apart and stays."""
     closed: set[str] = set()
     asked_at: list[datetime] = []
     for chosen in chunks(last):
@@ -135,11 +134,13 @@ def _still_asked(session: Session, facility_id: str, since: datetime, until: dat
         col(PresenceCheck.outcome).not_in([state.value for state in SETTLED]),
     )
     rows = session.exec(query).all()
-    closed = answered_later(session, [(who, due_at, PresenceState(state)) for who, due_at, state, _ in rows])
+    questions = [(who, due_at, PresenceState(state)) for who, due_at, state, _ in rows]
+    last = last_shown(session, {who for who, _, state in questions if state in ANSWERED_LATER})
+    closed = answered_later(questions, last)
     return {item for who, due_at, _, ids in rows if (who, due_at) not in closed for item in json.loads(ids)}
 
 
-def _last_shown(session: Session, admission_ids: Collection[str]) -> dict[str, datetime]:
+def last_shown(session: Session, admission_ids: Collection[str]) -> dict[str, datetime]:
     """Admission -> the last check at which the patient was shown to be there."""
     found: dict[str, datetime] = {}
     for chosen in chunks(admission_ids):

@@ -11,30 +11,23 @@ from sqlmodel import Session, col, select
 
 from service.access import SYSTEM, Actor, Permission
 from service.admissions import active_admissions
-from service.facilities import Bed, Facility, Ward, beds_of_facility, facility_by_id, wards_of_facility
+from service.facilities import Bed, Facility, Ward, beds_of_facility, wards_of_facility
 from service.kit.ids import new_id
 from service.kit.intervals import Interval
 from service.ledger import append
-from service.occupancy.draws import (
-    RENEWED_FOR,
-    calls_due,
-    commit_draw,
-    draws_of,
-    join_late_wards,
-    reveal_due,
-    wards_to_join,
-)
+from service.occupancy.draw import DrawnCall
+from service.occupancy.draws import RENEWED_FOR, calls_due, commit_draw, draws_of, join_late_wards, reveal_due
 from service.occupancy.due import Book, book_of
-from service.occupancy.repository import progress_of
+from service.occupancy.due_calls import DueCalls, needs_renewal, uncalled
 from service.occupancy.roll_call_tables import RollCall, RollCallDraw, RollCallEntry
-from service.occupancy.roll_progress import duplicates_in, progress_of_call
-from service.occupancy.windows import local_day, windows_between
+from service.occupancy.roll_progress import duplicates_in, entries_of, progress_of_calls
+from service.occupancy.tables import PresenceProgress
+from service.occupancy.windows import local_day
 from service.platform.context import Context
 from service.platform.jobs import enqueue
-from service.sightings import ask_for_answers, first_captured_at
+from service.sightings import ask_for_answers
 
 ROUTINE, RANDOM, SURPRISE = "routine", "random", "surprise"
-_RENEW_BEFORE = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,64 +104,67 @@ def start_surprise(
     return row
 
 
-def open_calls(context: Context, facility_id: str, upto: datetime) -> int:
+def open_calls(context: Context, due: DueCalls, upto: datetime) -> int:
     """Opens the routine and random calls whose instant has come, renews and reveals draws; returns how many opened."""
-    with context.database.reading() as session:
-        book = book_of(session, facility_by_id(session, facility_id))
-        routine = _routine_due(session, book, upto)
-        draws = draws_of(session, facility_id)
-        busy = any(item.revealed_at is None for item in draws) or _needs_renewal(draws, book, upto)
-        opened_since = wards_to_join(session, facility_id, draws, upto)
-    if not routine and not busy:
-        return 0
-    if opened_since:
+    book, facility_id, draws = due.book, due.book.facility.id, due.draws
+    if due.has_late_wards:
         with context.database.transaction() as session:
             join_late_wards(context, session, facility_id, upto)
-    with context.database.reading() as session:
-        draws = draws_of(session, facility_id)
-        since = _drawn_since(session, facility_id, upto)
-    drawn = {
-        item.id: calls_due(context, book.facility.code, item, since, upto)
+            draws = tuple(draws_of(session, facility_id))
+    drawn = [
+        (item, calls)
         for item in draws
-        if item.revealed_at is None and item.starts_at <= upto
-    }
+        if item.revealed_at is None
+        and item.starts_at <= upto
+        and (calls := calls_due(context, book.facility.code, item, due.drawn_since, upto))
+    ]
+    renews = needs_renewal(draws, book, upto)
+    if not (due.routine or drawn or renews or due.to_reveal(upto)):
+        return 0
     opened = 0
     now = context.clock.now()
     with context.database.transaction() as session:
-        for instant, end in _routine_due(session, book, upto):
+        for instant, end in uncalled(session, facility_id, due.routine):  # another worker may have come first
             _open(session, book, ROUTINE, Scope(), instant, SYSTEM.label, now, end=end)
             opened += 1
-        wards = {ward.code: ward for ward in wards_of_facility(session, facility_id)}
-        for draw in draws_of(session, facility_id):
-            held = set(session.exec(select(RollCall.opens_at, RollCall.ward_id).where(RollCall.draw_id == draw.id)))
-            for call in drawn.get(draw.id, ()):
-                ward = wards.get(call.ward)  # None: its code was taken away since; the others' calls open all the same
-                if ward is not None and (call.at, ward.id) not in held:
-                    scope = Scope("ward", ward.id)
-                    row = _open(session, book, RANDOM, scope, call.at, SYSTEM.label, now, draw=draw)
-                    _wake(session, facility_id, row.frozen_until, now)
-                    opened += 1
-        reveal_due(context, session, facility_id, upto)
-        if _needs_renewal(draws_of(session, facility_id), book, upto):
+        for draw, calls in drawn:
+            opened += _open_drawn(session, book, draw, calls, now)
+        if due.to_reveal(upto):
+            reveal_due(context, session, facility_id, upto)
+        if renews:
             _renew(context, session, book, upto)
+    return opened
+
+
+def _open_drawn(session: Session, book: Book, draw: RollCallDraw, calls: Sequence[DrawnCall], now: datetime) -> int:
+    """Opens those of a draw's calls that are not open yet; returns how many."""
+    wards = {ward.code: ward for ward in wards_of_facility(session, book.facility.id)}
+    held = set(session.exec(select(RollCall.opens_at, RollCall.ward_id).where(RollCall.draw_id == draw.id)))
+    opened = 0
+    for call in calls:
+        ward = wards.get(call.ward)  # None: its code was taken away since; the others' calls open all the same
+        if ward is not None and (call.at, ward.id) not in held:
+            row = _open(session, book, RANDOM, Scope("ward", ward.id), call.at, SYSTEM.label, now, draw=draw)
+            _wake(session, book.facility.id, row.frozen_until, now)
+            opened += 1
     return opened
 
 
 def close_calls(context: Context, facility_id: str, upto: datetime) -> int:
     """Closes the calls whose time to respond is over and that are judged; keeps what each counted."""
     with context.database.reading() as session:
-        waiting = [row.id for row in _to_close(session, facility_id, upto)]
-    if not waiting:
-        return 0
+        if not _to_close(session, facility_id, upto):
+            return 0
     with context.database.transaction() as session:
-        rows = _to_close(session, facility_id, upto)
-        for row in rows:
-            counted = progress_of_call(session, row, upto)
+        rows = _to_close(session, facility_id, upto)  # another worker may have come first
+        entries = entries_of(session, rows)
+        for row, counted in zip(rows, progress_of_calls(session, rows, upto, entries), strict=True):
             row.expected, row.covered = counted.expected, counted.covered
             row.unanswered, row.excused = counted.unanswered, counted.excused
             row.closed_at = row.closes_at
             session.add(row)
-            duplicates_in(session, row)
+        for row in rows:
+            duplicates_in(session, row, entries.get(row.id, ()))
             if row.kind != ROUTINE:  # it commanded a change in the picture
                 ask_for_answers(
                     session,
@@ -246,8 +242,8 @@ def _open(
     )
     row.group_id = row.id
     session.add(row)
-    session.flush()
     if kind != ROUTINE:
+        session.flush()
         _freeze(session, row)
     return row
 
@@ -276,59 +272,25 @@ def _freeze(session: Session, row: RollCall) -> None:
         session.execute(insert(RollCallEntry), found, execution_options={"render_nulls": True})
 
 
-def _routine_due(session: Session, book: Book, upto: datetime) -> list[tuple[datetime, datetime]]:
-    """(start, end) of the facility's own checks that have begun and are no roll call yet."""
-    done = progress_of(session, book.facility.id).computed_to
-    first = done or first_captured_at(session, book.facility.id)
-    if first is None:
-        return []
-    since = max(first - timedelta(hours=1), upto - timedelta(days=7))
-    policy = book.policies.at(upto)
-    span = Interval(min(since, upto), upto + policy.window)
-    due = {
-        window.due_at: window.span.end
-        for window in windows_between(policy, book.zone, span)
-        if since <= window.due_at <= upto
-    }
-    if not due:
-        return []
-    query = select(RollCall.opens_at).where(
-        RollCall.facility_id == book.facility.id,
-        RollCall.scope_key == "facility",
-        col(RollCall.opens_at) >= since,
-        col(RollCall.opens_at) <= upto,
-    )
-    known = set(session.exec(query))
-    return sorted(item for item in due.items() if item[0] not in known)
-
-
-def _drawn_since(session: Session, facility_id: str, upto: datetime) -> datetime:
-    """From when on drawn calls may be due: those before were opened when time passed them."""
-    done = progress_of(session, facility_id).computed_to
-    return min(done, upto) - timedelta(hours=1) if done is not None else upto - timedelta(days=1)
-
-
-def _needs_renewal(draws: Sequence[RollCallDraw], book: Book, upto: datetime) -> bool:
-    """Whether draws were begun here, and the last one ends soon."""
-    if not draws or book.policies.at(upto).random_per_week_max == 0:
-        return False
-    return max(item.ends_at for item in draws) < upto + _RENEW_BEFORE
-
-
 def _renew(context: Context, session: Session, book: Book, upto: datetime) -> None:
-    last = max(item.last_day for item in draws_of(session, book.facility.id))
+    draws = draws_of(session, book.facility.id)
+    if not needs_renewal(draws, book, upto):  # another worker did
+        return
+    last = max(item.last_day for item in draws)
     first = max(last, local_day(upto, book.zone)) + timedelta(days=1)
     commit_draw(context, session, book.facility, book.policies.at(upto), first, RENEWED_FOR.days, SYSTEM)
 
 
 def _to_close(session: Session, facility_id: str, upto: datetime) -> Sequence[RollCall]:
-    done = progress_of(session, facility_id).computed_to
-    if done is None:
-        return ()
-    query = select(RollCall).where(
-        RollCall.facility_id == facility_id,
-        col(RollCall.closed_at).is_(None),
-        col(RollCall.closes_at) <= min(upto, done),
+    query = (
+        select(RollCall)
+        .join(PresenceProgress, col(PresenceProgress.facility_id) == col(RollCall.facility_id))
+        .where(
+            RollCall.facility_id == facility_id,
+            col(RollCall.closed_at).is_(None),
+            col(RollCall.closes_at) <= upto,
+            col(RollCall.closes_at) <= col(PresenceProgress.computed_to),
+        )
     )
     return session.exec(query).all()
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
+from sqlalchemy import select as select_columns
 from sqlalchemy import update
-from sqlalchemy.orm import InstrumentedAttribute, defer
 from sqlmodel import Session, col, select
 
 from service.facilities import CheckKind
 from service.kit.intervals import Interval
 from service.occupancy.looks import Look
 from service.occupancy.outcome import PresenceState
-from service.occupancy.repository import chunks, looks_on
+from service.occupancy.repository import chunks, looks_at
 from service.occupancy.roll_call_tables import RollCall, RollCallEntry
-from service.occupancy.tables import DirectedCheck, PresenceCheck
+from service.occupancy.tables import PresenceCheck
 from service.occupancy.trusted import judged_sightings
 from service.sightings import Sighting
 
@@ -127,6 +127,27 @@ class RollCallProgress(Counted):
 
 
 @dataclass(frozen=True, slots=True)
+class _Check:
+    """Of a presence check, what is counted: not its lists of readings and reasons, which are long to decode."""
+
+    due_at: datetime
+    admission_id: str
+    ward_id: str | None
+    bed_id: str | None
+    outcome: str
+    method: str | None
+    directed_check_id: str | None
+
+    def is_of(self, call: RollCall) -> bool:
+        """Whether the call asks for it."""
+        if self.due_at != call.opens_at:
+            return False
+        if call.bed_id is not None:
+            return self.bed_id == call.bed_id
+        return call.ward_id is None or self.ward_id == call.ward_id
+
+
+@dataclass(frozen=True, slots=True)
 class _Counted:
     """One person to be counted: of routine calls the checks say who."""
 
@@ -139,26 +160,52 @@ class _Counted:
 
 def progress_of_call(session: Session, call: RollCall, at: datetime) -> RollCallProgress:
     """The call at event time `at`."""
-    checks = _checks(session, call)
-    looks = _looks(session, list(checks.values()))
-    is_open = at < call.closes_at
+    return progress_of_calls(session, [call], at, entries_of(session, [call]))[0]
+
+
+def progress_of_calls(
+    session: Session, calls: Sequence[RollCall], at: datetime, entries: Mapping[str, Sequence[RollCallEntry]]
+) -> tuple[RollCallProgress, ...]:
+    """These calls of one facility at event time `at`, asked together. `entries`: as `entries_of` gives them."""
+    checks = _checks(session, calls)
+    looks = looks_at(session, [item.directed_check_id for found in checks for item in found if item.directed_check_id])
+    return tuple(
+        _progress(call, at, {item.admission_id: item for item in found}, looks, entries.get(call.id, ()))
+        for call, found in zip(calls, checks, strict=True)
+    )
+
+
+def entries_of(session: Session, calls: Iterable[RollCall]) -> dict[str, list[RollCallEntry]]:
+    """Call id -> whom it counts; of routine calls the presence checks say that."""
+    found: dict[str, list[RollCallEntry]] = {}
+    for ids in chunks([call.id for call in calls if call.kind != CheckKind.ROUTINE.value]):
+        for row in session.exec(select(RollCallEntry).where(col(RollCallEntry.roll_call_id).in_(ids))):
+            found.setdefault(row.roll_call_id, []).append(row)
+    return found
+
+
+def _progress(
+    call: RollCall,
+    at: datetime,
+    checks: Mapping[str, _Check],
+    looks: Mapping[str, tuple[Look, ...]],
+    entries: Sequence[RollCallEntry],
+) -> RollCallProgress:
     if call.kind == CheckKind.ROUTINE.value:
-        entries = [_Counted(check.admission_id, check.ward_id, check.bed_id) for check in checks.values()]
+        counted = [_Counted(check.admission_id, check.ward_id, check.bed_id) for check in checks.values()]
     else:
-        query = select(RollCallEntry).where(RollCallEntry.roll_call_id == call.id)
-        entries = [
+        counted = [
             _Counted(row.admission_id, row.ward_id, row.bed_id, row.second_of, len(row.duplicates or ()))
-            for row in session.exec(query)
+            for row in entries
         ]
-    lines = [_line(entry, checks.get(entry.admission_id), looks, call, at) for entry in entries]
+    lines = [_line(entry, checks.get(entry.admission_id), looks, call, at) for entry in counted]
     ordered = sorted(lines, key=lambda line: (line.ward_id or "", line.bed_id or "", line.admission_id))
-    return RollCallProgress(at, is_open, tuple(ordered))
+    return RollCallProgress(at, at < call.closes_at, tuple(ordered))
 
 
-def duplicates_in(session: Session, call: RollCall) -> int:
+def duplicates_in(session: Session, call: RollCall, entries: Sequence[RollCallEntry]) -> int:
     """Notes for each person where the face was first seen during the call, and where else later; returns how many
     people were seen at more than one bed. Who was counted in one bed is not counted in another."""
-    entries = session.exec(select(RollCallEntry).where(RollCallEntry.roll_call_id == call.id)).all()
     during = Interval(call.opens_at, call.closes_at)
     by_patient: dict[str, list[Sighting]] = {}
     if entries:
@@ -197,7 +244,7 @@ def standing_of(
 
 def _line(
     entry: _Counted,
-    check: PresenceCheck | None,
+    check: _Check | None,
     looks: Mapping[str, tuple[Look, ...]],
     call: RollCall,
     at: datetime,
@@ -221,28 +268,16 @@ def _line(
     )
 
 
-def _checks(session: Session, call: RollCall) -> dict[str, PresenceCheck]:
-    """Admission id -> its check at the call's instant."""
-    query = select(PresenceCheck).where(
-        PresenceCheck.facility_id == call.facility_id,
-        PresenceCheck.due_at == call.opens_at,
-        PresenceCheck.kind != CheckKind.ADMISSION.value,
-    )
-    if call.bed_id is not None:
-        query = query.where(PresenceCheck.bed_id == call.bed_id)
-    elif call.ward_id is not None:
-        query = query.where(PresenceCheck.ward_id == call.ward_id)
-    # Not the lists of readings and reasons: a thousand of them are not worth decoding to be counted.
-    plain = query.options(defer(_attribute("reading_ids")), defer(_attribute("details")))
-    return {check.admission_id: check for check in session.exec(plain)}
-
-
-def _attribute(name: str) -> InstrumentedAttribute[Any]:
-    return cast("InstrumentedAttribute[Any]", getattr(PresenceCheck, name))
-
-
-def _looks(session: Session, checks: Sequence[PresenceCheck]) -> Mapping[str, tuple[Look, ...]]:
-    requests: list[DirectedCheck] = []
-    for ids in chunks([check.directed_check_id for check in checks if check.directed_check_id]):
-        requests += session.exec(select(DirectedCheck).where(col(DirectedCheck.id).in_(ids)))
-    return looks_on(session, requests)
+def _checks(session: Session, calls: Sequence[RollCall]) -> tuple[tuple[_Check, ...], ...]:
+    """Of each of these calls, the checks at its instant."""
+    by_instant: dict[datetime, list[_Check]] = {}
+    for instants in chunks([call.opens_at for call in calls]):
+        query = select_columns(*(getattr(PresenceCheck, name) for name in _Check.__slots__)).where(
+            col(PresenceCheck.facility_id) == calls[0].facility_id,
+            col(PresenceCheck.due_at).in_(instants),
+            col(PresenceCheck.kind) != CheckKind.ADMISSION.value,
+        )
+        for row in session.execute(query):
+            check = _Check(*row)
+            by_instant.setdefault(check.due_at, []).append(check)
+    return tuple(tuple(item for item in by_instant.get(call.opens_at, ()) if item.is_of(call)) for call in calls)

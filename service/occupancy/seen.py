@@ -36,15 +36,15 @@ class Seen:
         place: Place,
         windows: Sequence[Window],
         due: Sequence[tuple[Stay, list[Window]]],
-        *,
-        few: bool,
+        shown: Sequence[Sequence[Reading]] | None,
     ) -> Seen:
+        """`shown`: the readings of all beds, window by window; None: only these stays' are read."""
         seen = cls(place.policy, defaultdict(list), defaultdict(list))
-        if few:
+        if shown is None:
             seen.add_few(session, place, windows, due)
             return seen
-        for window in windows:
-            for reading in judged_readings(session, place.facility.id, None, [window.span]):
+        for window, found in zip(windows, shown, strict=True):
+            for reading in found:
                 seen.by_bed[window.due_at, reading.bed_id].append(reading)
                 if reading.recognised_patient_id is not None:
                     seen.by_patient[window.due_at, reading.recognised_patient_id].append(_sighting(reading))

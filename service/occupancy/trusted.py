@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from sqlmodel import Session
 
 from service.kit.intervals import Interval
-from service.occupancy.pauses import hide_paused, paused_sightings
+from service.occupancy.pauses import hide_paused, hide_paused_apart, paused_sightings
 from service.sightings import Reading, Sighting, readings, sightings_of, with_lateness
 from service.vision import BedState
 
@@ -21,6 +21,14 @@ def judged_readings(
     wanted = list(spans)
     found = with_lateness(session, facility_id, bed_ids, wanted, readings(session, facility_id, bed_ids, wanted))
     return hide_paused(session, facility_id, found)
+
+
+def judged_apart(session: Session, facility_id: str, spans: Sequence[Interval]) -> tuple[tuple[Reading, ...], ...]:
+    """As `judged_readings` of all beds, for each span by itself, in the order of `spans`."""
+    found = []
+    for span in spans:
+        found.append(with_lateness(session, facility_id, None, [span], readings(session, facility_id, None, [span])))
+    return hide_paused_apart(session, facility_id, found)
 
 
 def judged_sightings(

@@ -23,7 +23,7 @@ from service.occupancy import (
 )
 from service.occupancy.compare_pauses import beyond
 from service.occupancy.tables import LoggedPause, PresenceCheck
-from service.occupancy.trusted import judged_readings
+from service.occupancy.trusted import judged_apart, judged_readings
 from tests import builders
 from tests.occupancy.region import fill, photograph
 from tests.occupancy.scenes import at
@@ -198,6 +198,43 @@ def test_a_camera_paused_in_a_beds_pause_hides_that_bed_no_longer(context, ward,
     causes = {bed: [item.captured_at for item in shown if item.bed_id == bed and item.cause] for bed in beds}
     assert causes[beds[0]] == [at(f"02 09:{minute}") for minute in ("00", "10", "20")]
     assert causes[beds[1]] == [at(f"02 09:{minute}") for minute in ("20", "30", "40")]
+
+
+def test_windows_read_together_are_hidden_as_each_by_itself(context, ward):
+    """Of pauses of a bed and of its camera that follow each other, the first decides how far the next ones reach."""
+    bed = ward.places[1][0]
+    with context.database.transaction() as session:
+        person = builders.create_user(session, role="ward_staff", facility=session.get_one(Facility, ward.facility_id))
+        for place, start in (("bed", "08:00"), ("camera", "08:25"), ("bed", "08:50"), ("camera", "09:15")):
+            since = at(f"02 {start}")
+            until = since + timedelta(minutes=30)
+            session.add(
+                LoggedPause(
+                    facility_id=ward.facility_id,
+                    ward_id=ward.wards[0],
+                    bed_id=bed if place == "bed" else None,
+                    camera_id=ward.camera_id if place == "camera" else None,
+                    starts_at=since,
+                    ends_at=until,
+                    limit_at=until,
+                    person_id=person.id,
+                    recorded_at=since,
+                )
+            )
+    spans = [
+        (at(f"02 {start}"), at(f"02 {end}"))
+        for start, end in (("08:00", "08:20"), ("09:20", "09:50"), ("11:00", "11:30"))
+    ]
+    windows = [Interval(*span) for span in spans]
+    with context.database.reading() as session:
+        together = judged_apart(session, ward.facility_id, windows)
+        apart = tuple(judged_readings(session, ward.facility_id, None, [window]) for window in windows)
+        whole = judged_readings(session, ward.facility_id, None, windows)
+    assert together == apart
+    hidden = [{item.captured_at for item in found if item.bed_id == bed and item.cause} for found in together]
+    assert hidden[0] == {at("02 08:00"), at("02 08:10"), at("02 08:20")}
+    assert hidden[2] == set()
+    assert whole != tuple(item for found in apart for item in found), "read as one time it is another row of pauses"
 
 
 def test_the_curtain_can_be_opened_and_the_half_hour_goes_on(context, ward, nurse):

@@ -141,6 +141,21 @@ def test_a_region_is_counted_at_once(hospital, people, context, app):
     assert len(people("inspector").post("/api/v1/roll-calls", json={"region": "north"}).json()) == 1
 
 
+def test_calls_that_close_together_each_count_their_own(hospital, people):
+    inspector = people("inspector")
+    beds = [hospital.beds[k].hospital_code for k in (0, 1)]
+    calls = [start(inspector, hospital), *(start(inspector, hospital, bed=bed) for bed in beds)]
+    hospital.advance(at("02 11:30"))
+    hospital.work()
+    shown = [inspector.get(f"/api/v1/roll-calls/{call['id']}").json() for call in calls]
+    assert [(c["expected"], c["covered"], c["unanswered"]) for c in shown] == [(4, 1, 3), (1, 1, 0), (1, 0, 1)]
+    span = Interval(at("02 10:00"), at("02 12:00"))
+    with hospital.context.database.reading() as session:
+        rows = {row.id: row for row in roll_calls(session, hospital.facility.id, span)}
+    kept = [rows[call["id"]] for call in calls]
+    assert [(row.expected, row.covered, row.unanswered) for row in kept] == [(4, 1, 3), (1, 1, 0), (1, 0, 1)]
+
+
 def test_one_person_counts_once(hospital, people, context):
     """The same patient admitted twice, and the same face seen in another bed during the call."""
     with context.database.transaction() as session:
