@@ -120,6 +120,16 @@ def looped(takes: list[Take], span: range, lag: int, *, quality: int | None = No
     return played
 
 
+def quiet(stage: Stage, takes: list[Take], span: range) -> list[Take]:
+    """The play with nobody moving in the pictures of `span`: what changes is the lamp and the sensor's noise."""
+    renderer, scenes = stage.renderer(), stage.scenes()
+    played = list(takes)
+    for i in span:
+        scene = replace(scenes[i], beds=scenes[span.start].beds)
+        played[i] = _take(stage, i, encode(renderer.frame(scene)), scene)
+    return played
+
+
 def swapped(stage: Stage, takes: list[Take], span: range) -> list[Take]:
     """Another room's pictures."""
     room = next(name for name in ROOMS if name != stage.room)

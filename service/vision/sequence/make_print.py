@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from service.vision.decode import Frame, Pixels
 from service.vision.reading import Zone
-from service.vision.sequence.prints import NOISE, STRUCTURE, THUMBNAIL, ZONE, Light, ViewPrint, ZonePrint
+from service.vision.sequence.prints import NOISE, NOISE_GRID, STRUCTURE, THUMBNAIL, ZONE, Light, ViewPrint, ZonePrint
 from service.vision.warp import Reduced, reduced
 
 Floats = NDArray[np.float32]
@@ -19,7 +19,6 @@ Cells = NDArray[np.uint8]
 
 _ROWS_HASHED = 16
 """Every 16th row: 130,000 pixels, of which a live sensor changes thousands from frame to frame."""
-_NOISE_GRID = (16, 24)
 _SHARPNESS_WIDTH = 320
 _SHARES = (1, 5, 10, 50, 95, 99)
 
@@ -121,7 +120,7 @@ def _noise(pixels: Pixels) -> tuple[NDArray[np.int8], float]:
     """At 384 spots of the full picture: four times what the mean of 2 x 2 green pixels differs from that of the 8 x 8
     around; and the median over the spots of the mean absolute difference of neighbouring pixels."""
     height, width = pixels.shape[:2]
-    rows, columns = _NOISE_GRID
+    rows, columns = NOISE_GRID
     tall, wide = height // rows, width // columns
     if tall < 8 or wide < 8:  # a tiny picture: enlarged, its pixels repeat, and so does its noise
         larger = cv2.resize(pixels, (8 * columns, 8 * rows), interpolation=cv2.INTER_NEAREST)

@@ -28,7 +28,7 @@ class SequencePolicy:
     """Shares and similarities are 0..1; cells are those of `structure`, 64 across the frame. A new set of numbers is a
     new `version`. Measured on simulated wards unless another source is named (docs/views.md)."""
 
-    version: str = "1"
+    version: str = "2"
     light: ViewPolicy = field(default_factory=lambda: DEFAULT_VIEW_POLICY)
     """Black, over-exposed, covered and out of focus in a single frame: the thresholds of the single frame."""
 
@@ -100,6 +100,27 @@ class SequencePolicy:
     """Change up to which a bed looks as it did: noise gives at most .010, a sleeper who turns over .1 and more."""
     loop_moves: float = 0.05
     """Change from which something moved: more than a head that stirs (.015)."""
+
+    loop_false_alarm: float = 1e-7
+    """Chance that noise alone makes any row of the pictures judged together (two days and a quarter) look like an
+    encoded loop. Ten times less than one camera-day in a million, for sums that are only nearly normal."""
+    loop_most_of_one: float = 4.5
+    """Standard deviations that one pair of pictures may add to a row: no three pairs suffice for four."""
+    loop_live_spot: float = 1.5
+    """Spread of a spot, in units of `ViewPrint.noise`, from which it has noise and not rounding: white noise of one
+    grey value gives 2.2. A camera so quiet that rounding decides has the same picture again by itself."""
+    loop_live_picture: float = 1.0
+    """The same over the spots of one picture. Where a quiet one (white noise of .6, quality 60 to 75) differs from
+    those around it by a lamp's flicker and rounding, it reaches .4; noise of 2 encoded at 95, then 60, has 1.1."""
+    loop_live_spots: int = 192
+    """Half of the spots must live, or nothing is said."""
+    loop_moving_spot: float = 4.0
+    """Spreads from which something moved in a spot; noise gets there once in 16,000."""
+    loop_unlike_noise: float = 2.0
+    """Spread of all correlations over that of noise from which they are no noise (a flickering lamp, a shaking arm) and
+    nothing is said. Below it they are divided by it. Noise has .9 to 1.0, an evening of which a third is a loop 1.5."""
+    loop_everywhere: float = 3.0
+    """Standard deviations by which the half of the view that is less alike must still be alike."""
 
     span: timedelta = timedelta(hours=48)
     """How far back repeats are sought: a loop is made to cover a night, not a week."""

@@ -20,7 +20,8 @@ THUMBNAIL = (18, 32)
 STRUCTURE = (36, 64)
 ZONE = (16, 12)
 """Rows from the head end to the feet, columns across the bed."""
-NOISE = 384
+NOISE_GRID = (16, 24)
+NOISE = NOISE_GRID[0] * NOISE_GRID[1]
 MOST_ZONES = 32
 _VERSION = 1
 _HEAD = struct.Struct("<4sBHH8s8s7B3fB")

@@ -1,7 +1,8 @@
 """The same picture again: by its noise, or by what nobody does twice.
 
 A live sensor never repeats its noise, so two prints with equal pixels are one picture. A recording that went through an
-encoder again keeps its noise only in part; what it cannot hide is that several people stir twice in the same way.
+encoder again keeps its noise only in part (`encoded_loops`); what it cannot hide either is that several people stir
+twice in the same way.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.vision.sequence.compare import look_vectors, noise_distances
+from service.vision.sequence.encoded_loops import find_encoded_loops
 from service.vision.sequence.policy import SequencePolicy, ViewCause
 from service.vision.sequence.prints import TimedPrint
 
@@ -25,6 +27,8 @@ def find_repeats(prints: Sequence[TimedPrint], policy: SequencePolicy) -> dict[i
     for index, origin in _runs(earlier, policy.loop_prints).items():
         found[index] = (ViewCause.LOOPED, origin)
     for index, origin in _content_loops(prints, policy).items():
+        found.setdefault(index, (ViewCause.LOOPED, origin))
+    for index, origin in find_encoded_loops(prints, policy).items():
         found.setdefault(index, (ViewCause.LOOPED, origin))
     for index, origins in earlier.items():
         if index - 1 in origins:
