@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,13 +29,14 @@ from service.cli.sequence_plays import (
     looped,
     moved,
     over_exposed,
+    quiet,
     swapped,
 )
 from service.kit.errors import InvalidInput, WardwatchError
 from service.kit.statistics import Rate
 from service.platform.settings import get_settings
 from service.vision import Gallery, Pack, ReadingPolicy, Zone, analyse_frame, decode, load_pack
-from service.vision.evaluate import Reliability, reliability
+from service.vision.evaluate import ClusteredRate, Reliability, clustered_rate, reliability
 from service.vision.packs import fetch_test_pictures
 from service.vision.sequence import (
     BedSight,
@@ -68,11 +69,11 @@ class LieResult:
 class Occupied:
     """Decisions about beds. `uncertain` counts against both recalls."""
 
-    precision_occupied: Rate
-    recall_occupied: Rate
-    precision_empty: Rate
-    recall_empty: Rate
-    uncertain: Rate
+    precision_occupied: ClusteredRate
+    recall_occupied: ClusteredRate
+    precision_empty: ClusteredRate
+    recall_empty: ClusteredRate
+    uncertain: ClusteredRate
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +148,8 @@ def evaluate_sequence(
         plays=len(tables),
         pictures=sum(len(play.takes) for play in tables),
         single=_single(tables),
-        timed=_counted([(truth, verdict.occupancy) for truth, verdict in judged]),
-        chances=reliability([(v.probability, truth) for truth, v in judged if v.probability is not None]),
+        timed=_counted([(bed.truth, bed.verdict.occupancy) for bed in judged], [bed.story for bed in judged]),
+        chances=_chances(judged),
         lies=tuple(_lie(name, cause, tables) for name, cause in LIES.items()),
         honest=tuple(_lie(name, None, tables) for name in HONEST),
     )
@@ -166,9 +167,10 @@ LIES: Mapping[str, ViewCause] = {
     "frozen": ViewCause.FROZEN,
     "looped": ViewCause.LOOPED,
     "looped_encoded": ViewCause.LOOPED,
+    "looped_quiet_encoded": ViewCause.LOOPED,
     "swapped_camera": ViewCause.SWAPPED_CAMERA,
 }
-HONEST = ("night_and_day", "curtain", "sunlight", "dim")
+HONEST = ("night_and_day", "quiet_night", "curtain", "sunlight", "dim")
 _START, _LENGTH = 60, 12
 
 
@@ -176,6 +178,7 @@ _START, _LENGTH = 60, 12
 class _Play:
     """A stage played. `variants`: by lie, the pictures and their prints."""
 
+    seed: int
     zones: tuple[Zone, ...]
     takes: tuple[Take, ...]
     prints: tuple[TimedPrint, ...]
@@ -191,7 +194,7 @@ class _Play:
         for name, played in _variants(stage, takes):
             pairs = [(take, prints.get(take.jpeg) or _print(take, zones)) for take in played]
             variants[name] = tuple((take, TimedPrint(take.key, take.at, made.print)) for take, made in pairs)
-        return cls(zones, tuple(takes), tuple(prints[take.jpeg] for take in takes), sights, variants)
+        return cls(stage.seed, zones, tuple(takes), tuple(prints[take.jpeg] for take in takes), sights, variants)
 
 
 def _variants(stage: Stage, takes: list[Take]) -> Iterator[tuple[str, list[Take]]]:
@@ -212,6 +215,9 @@ def _variants(stage: Stage, takes: list[Take]) -> Iterator[tuple[str, list[Take]
     yield "frozen", frozen(takes, span)
     yield "looped", looped(takes, span, 20)
     yield "looped_encoded", looped(takes, range(_START, _START + 24), 30, quality=75)
+    still = quiet(stage, takes, range(54, 88))  # under the night's lamp
+    yield "quiet_night", still
+    yield "looped_quiet_encoded", looped(still, range(68, 80), 12, quality=75)
     yield "swapped_camera", swapped(stage, takes, brief)
 
 
@@ -245,12 +251,14 @@ def _lie(name: str, cause: ViewCause | None, plays: Sequence[_Play]) -> LieResul
 def _single(plays: Sequence[_Play]) -> Occupied:
     policy = ReadingPolicy()
     pairs: list[tuple[bool, Occupancy]] = []
+    stories: list[_Story] = []
     for play in plays:
         for take in play.takes:
             for zone, truth in zip(play.zones, take.occupied, strict=True):
                 sight = play.sights.get((take.key, zone.zone_id))
                 pairs.append((truth, _at_once(sight, policy)))
-    return _counted(pairs)
+                stories.append((play.seed, zone.zone_id))
+    return _counted(pairs, stories)
 
 
 def _at_once(sight: BedSight | None, policy: ReadingPolicy) -> Occupancy:
@@ -262,29 +270,48 @@ def _at_once(sight: BedSight | None, policy: ReadingPolicy) -> Occupancy:
     return Occupancy.EMPTY if sight.body < policy.body_absent else Occupancy.UNCERTAIN
 
 
-def _judged(plays: Sequence[_Play]) -> list[tuple[bool, BedVerdict]]:
-    """Over time: whether somebody is in the bed, and what is believed of it."""
-    pairs: list[tuple[bool, BedVerdict]] = []
+_Story = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgedBed:
+    """A bed in a picture, over time. `truth`: whether somebody is in it. `story`: seed and bed: its pictures hang
+    together, also those of the other room, in which the same people come and go."""
+
+    story: _Story
+    truth: bool
+    verdict: BedVerdict
+
+
+def _judged(plays: Sequence[_Play]) -> list[_JudgedBed]:
+    judged: list[_JudgedBed] = []
     for play in plays:
         truth = {
             take.key: dict(zip((z.zone_id for z in play.zones), take.occupied, strict=True)) for take in play.takes
         }
-        judged = judge_beds(play.prints, judge_views(play.prints), play.sights)
-        pairs += [(truth[v.key][v.zone_id], v) for verdicts in judged.values() for v in verdicts]
-    return pairs
+        beds = judge_beds(play.prints, judge_views(play.prints), play.sights)
+        judged += [
+            _JudgedBed((play.seed, v.zone_id), truth[v.key][v.zone_id], v) for told in beds.values() for v in told
+        ]
+    return judged
 
 
-def _counted(pairs: Sequence[tuple[bool, Occupancy]]) -> Occupied:
-    said_full = [truth for truth, said in pairs if said is Occupancy.OCCUPIED]
-    said_empty = [truth for truth, said in pairs if said is Occupancy.EMPTY]
-    full = sum(truth for truth, _ in pairs)
-    right_full, right_empty = sum(said_full), len(said_empty) - sum(said_empty)
+def _chances(judged: Sequence[_JudgedBed]) -> Reliability:
+    stated = [(bed.verdict.probability, bed) for bed in judged if bed.verdict.probability is not None]
+    return reliability([(chance, bed.truth) for chance, bed in stated], clusters=[bed.story for _, bed in stated])
+
+
+def _counted(pairs: Sequence[tuple[bool, Occupancy]], stories: Sequence[_Story] | None = None) -> Occupied:
+    """`pairs`: (truth, said); `stories`: what each hangs together with; left out, each stands alone."""
+    names: Sequence[Hashable] = range(len(pairs)) if stories is None else stories
+    told = [(name, truth, said) for name, (truth, said) in zip(names, pairs, strict=True)]
+    full, bare = Occupancy.OCCUPIED, Occupancy.EMPTY
     return Occupied(
-        Rate(right_full, len(said_full)),
-        Rate(right_full, full),
-        Rate(right_empty, len(said_empty)),
-        Rate(right_empty, len(pairs) - full),
-        Rate(len(pairs) - len(said_full) - len(said_empty), len(pairs)),
+        clustered_rate((name, truth) for name, truth, said in told if said is full),
+        clustered_rate((name, said is full) for name, truth, said in told if truth),
+        clustered_rate((name, not truth) for name, truth, said in told if said is bare),
+        clustered_rate((name, said is bare) for name, truth, said in told if not truth),
+        clustered_rate((name, said is Occupancy.UNCERTAIN) for name, _, said in told),
     )
 
 

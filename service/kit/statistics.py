@@ -9,10 +9,11 @@ Z_95 = 1.959963984540054
 """The 97.5% quantile of the standard normal distribution: two-sided 95%."""
 
 
-def wilson(hits: int, trials: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(hits: float, trials: float, z: float = Z_95) -> tuple[float, float]:
     """Wilson's score interval for a proportion (E. B. Wilson, JASA 22, 1927), as (low, high).
 
-    No trials say nothing: (0, 1). Raises `ValueError` unless 0 <= hits <= trials.
+    No trials say nothing: (0, 1). Trials that hang together amount to fewer, not always a whole number. Raises
+    `ValueError` unless 0 <= hits <= trials.
     """
     if not 0 <= hits <= trials:
         raise ValueError(f"{hits} of {trials} is not a proportion")

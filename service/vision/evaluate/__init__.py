@@ -10,6 +10,7 @@ from service.vision.evaluate.calibrate import (
     least_pairs,
     read_templates,
 )
+from service.vision.evaluate.clustered import ClusteredRate, clustered_rate
 from service.vision.evaluate.conditions import ConditionRow, Enrolled, measure_conditions, measure_labelled
 from service.vision.evaluate.degrade import DEGRADATIONS, Degradation, Photo, Spoilt
 from service.vision.evaluate.faces import FaceReport, evaluate_faces, face_report
@@ -24,6 +25,7 @@ __all__ = [
     "Area",
     "Band",
     "Chosen",
+    "ClusteredRate",
     "ConditionRow",
     "Degradation",
     "Enrolled",
@@ -40,6 +42,7 @@ __all__ = [
     "area_under_curve",
     "calibrate",
     "choose",
+    "clustered_rate",
     "evaluate_faces",
     "evaluate_ward",
     "face_report",

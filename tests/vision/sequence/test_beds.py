@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from service.vision.sequence import BedSight, Occupancy, TimedPrint, judge_beds, judge_views
 from service.vision.sequence.beds import BedPolicy, evidence_of, settle
-from service.vision.sequence.fusion import DEFAULT_WEIGHTS, Evidence, log_odds, probability
+from service.vision.sequence.fusion import DEFAULT_WEIGHTS, Evidence, FusionWeights, log_odds, probability, stated
 from service.vision.sequence.prints import ZONE
 from tests.vision.sequence.rooms import View, shots
 
@@ -123,7 +124,7 @@ def test_unobserved_never_becomes_empty_in_whatever_order(views: list[View], ran
     assert judge_beds(mixed, judge_views(mixed), sights) == beds
 
 
-chances = st.floats(0, 1, allow_nan=False)
+any_chance = st.floats(0, 1, allow_nan=False)
 OTHER = {Occupancy.OCCUPIED: Occupancy.EMPTY, Occupancy.EMPTY: Occupancy.OCCUPIED}
 
 
@@ -136,7 +137,7 @@ def test_one_contradicting_picture_never_turns_a_bed(values: list[float]) -> Non
             assert before is Occupancy.UNCERTAIN or states[i] is not OTHER[before]
 
 
-@given(st.lists(chances, min_size=1, max_size=40))
+@given(st.lists(any_chance, min_size=1, max_size=40))
 def test_states_follow_probabilities(values: list[float]) -> None:
     policy = BedPolicy()
     states = settle(values, policy)
@@ -255,7 +256,82 @@ def test_no_single_silence_of_the_body_finder_empties_a_bed() -> None:
     """A covered patient scores nothing; that alone must leave the bed uncertain."""
     silent = Evidence(-3.9, False, 0.0, 0.0, None, 0.0)
     assert probability(log_odds(silent)) > BedPolicy().empty
+    assert stated(log_odds(silent), referenced=False) > BedPolicy().empty
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e3), st.booleans())
+def test_nothing_is_stated_surer_than_was_counted(odds: float, more: float, referenced: bool) -> None:
+    """Nobody was found in 0 of 128 beds below the least probability: (0 + 1) / (128 + 2)."""
+    chance = stated(odds, referenced=referenced)
+    assert pytest.approx(1 / 130, abs=5e-5) == DEFAULT_WEIGHTS.least <= chance <= 1.0 - DEFAULT_WEIGHTS.least
+    assert stated(odds + more, referenced=referenced) >= chance
+
+
+def test_the_probability_stated_by_hand() -> None:
+    """Log odds of 1 by a curve of 2 x - 1 are 1, by one of 3 x + 1 they are 4; -9 is below the least."""
+    weights = replace(DEFAULT_WEIGHTS, slope=2.0, shift=-1.0, slope_alone=3.0, shift_alone=1.0, least=0.01)
+    assert stated(1.0, referenced=True, weights=weights) == pytest.approx(probability(1.0))
+    assert stated(1.0, referenced=False, weights=weights) == pytest.approx(probability(4.0))
+    assert stated(-4.0, referenced=True, weights=weights) == 0.01
+    assert stated(9.0, referenced=True, weights=weights) == 0.99
+
+
+@pytest.mark.parametrize("wrong", [{"slope": 0.0}, {"slope_alone": -1.0}, {"relief_most": 0.0}, {"least": 0.5}])
+def test_a_curve_that_falls_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="probab"):
+        replace(DEFAULT_WEIGHTS, **wrong)
+
+
+def flattened(slope: str) -> FusionWeights:
+    change: dict[str, Any] = {slope: 0.2}
+    return replace(DEFAULT_WEIGHTS, **change)
+
+
+def chances(prints: Sequence[TimedPrint], weights: FusionWeights) -> list[float | None]:
+    """What is stated of the left bed, with a trace of a body in every picture."""
+    sights = seen(prints, [FAINT] * len(prints))
+    return [v.probability for v in judge_beds(prints, judge_views(prints), sights, weights=weights)["left"]]
+
+
+def test_the_camera_that_knows_its_empty_bed_has_a_curve_of_its_own() -> None:
+    """The same two evenings, judged with either curve flattened: only the one that is used changes what is stated."""
+    known, unknown = shots(*[ROOM] * 14), shots(*[ROOM] * 8)
+    for prints, used, other in ((known, "slope", "slope_alone"), (unknown, "slope_alone", "slope")):
+        as_told, unused, changed = (
+            chances(prints, weights) for weights in (DEFAULT_WEIGHTS, flattened(other), flattened(used))
+        )
+        assert unused == as_told != changed
+
+
+def test_caution_says_empty_of_less_and_occupied_of_more_and_changes_no_probability() -> None:
+    """A made bed by its edges alone: believed empty, unless that error costs a thousand times as much."""
+    prints = ridged(shots(*[ROOM] * 8), LOWER, MARGINS)
+    sights, views = seen(prints, [FAINT] * 8), judge_views(prints)
+    default, wary = (
+        judge_beds(prints, views, sights, replace(BedPolicy(), caution=caution))["left"] for caution in (4.0, 4000.0)
+    )
+    assert {v.occupancy for v in default} == {Occupancy.EMPTY}
+    assert Occupancy.EMPTY not in {v.occupancy for v in wary}
+    assert [v.probability for v in default] == [v.probability for v in wary]
+
+
+def test_thresholds_stand_for_the_probabilities_that_the_policy_names() -> None:
+    """.65 is odds of 1.857, a quarter of that .464; .35 is .538, a quarter of that .135."""
+    policy = BedPolicy()
+    for threshold, chance in ((policy.occupied, 0.317), (policy.empty, 0.1186)):
+        odds = policy.caution * chance / (1 - chance)
+        assert odds / (1 + odds) == pytest.approx(threshold, abs=1e-3)
+
+
+@given(st.floats(0.0, 2.0))
+def test_no_relief_says_more_than_it_is_trusted_to(relief: float) -> None:
+    """Simulated blankets show a body too plainly: beyond .7 more of it hardly counts."""
+    flat = Evidence(log(0.1), False, 0.0, 0.0, None, 0.0)
+    for sign in (1.0, -1.0):
+        gain = abs(log_odds(replace(flat, relief=sign * relief)) - log_odds(flat))
+        assert gain <= DEFAULT_WEIGHTS.relief * DEFAULT_WEIGHTS.relief_most
 
 
 def test_weights_say_where_they_come_from() -> None:
     assert "37 beds" in DEFAULT_WEIGHTS.provenance
+    assert "12,288 bed readings" in DEFAULT_WEIGHTS.provenance
