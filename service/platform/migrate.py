@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from alembic import command
@@ -147,4 +148,10 @@ def configuration(connection: Connection | None = None) -> Config:
 
 def _state(connection: Connection) -> SchemaState:
     current = MigrationContext.configure(connection).get_current_revision()
-    return SchemaState(current, ScriptDirectory.from_config(configuration()).get_current_head())
+    return SchemaState(current, _head())
+
+
+@cache
+def _head() -> str | None:
+    """The newest version of the code. To know it every script is loaded; they stay as they are while a process runs."""
+    return ScriptDirectory.from_config(configuration()).get_current_head()
