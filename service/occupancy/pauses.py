@@ -21,6 +21,9 @@ from service.vision import BedState
 LONGEST = timedelta(minutes=30)
 """Domain, section 3, `selective_blindness`: a logged privacy pause of up to 30 minutes."""
 
+_ROW = timedelta(days=1)
+"""How far back a row of pauses without half an hour between their beginnings is followed."""
+
 PRIVACY_PAUSE = "privacy_pause"
 """The cause of a reading of a pause."""
 
@@ -69,6 +72,16 @@ def logged(session: Session, facility_id: str, interval: Interval) -> Sequence[L
         col(LoggedPause.starts_at) <= interval.end,
     )
     return session.exec(query.order_by(col(LoggedPause.starts_at), col(LoggedPause.id))).all()
+
+
+def deciding(session: Session, facility_id: str, interval: Interval) -> Sequence[LoggedPause]:
+    """The rows that may hide something in [start, end], and those before them that decide how far these reach: with
+    which pause a row of them begins must not depend on which time is asked for."""
+    before = interval.start - LONGEST
+    rows = logged(session, facility_id, Interval(before, interval.end))
+    if all(row.starts_at >= before for row in rows):
+        return rows
+    return logged(session, facility_id, Interval(before - _ROW, interval.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +135,8 @@ class Curtains:
 
 def curtains(session: Session, facility_id: str, interval: Interval) -> Curtains | None:
     """What is hidden in `interval`; None when nothing is, which is nearly always."""
-    # One half hour more: what began before decides how far those that began within it may reach.
-    rows = logged(session, facility_id, Interval(interval.start - LONGEST, interval.end))
+    rows = deciding(session, facility_id, interval)
     return Curtains.of(rows) if rows else None
-
-
-def _of_these(rows: Iterable[LoggedPause], interval: Interval) -> Curtains | None:
-    """As `curtains`, from rows read already, and from none that it would not have read: with which pause a row of them
-    begins decides how far each reaches."""
-    reach = Interval(interval.start - LONGEST, interval.end)
-    own = [row for row in rows if reach.start - LONGEST < row.starts_at <= reach.end]
-    return Curtains.of(own) if own else None
 
 
 def hide_paused(session: Session, facility_id: str, found: Sequence[Reading]) -> tuple[Reading, ...]:
@@ -144,16 +148,8 @@ def hide_paused_apart(
     session: Session, facility_id: str, groups: Sequence[Sequence[Reading]]
 ) -> tuple[tuple[Reading, ...], ...]:
     """As `hide_paused` of each group by itself; the pauses are asked for once."""
-    spans = [Interval(min(at), max(at)) if (at := [item.captured_at for item in found]) else None for found in groups]
-    asked = [span for span in spans if span is not None]
-    if not asked:
-        return tuple(tuple(found) for found in groups)
-    whole = Interval(min(span.start for span in asked) - LONGEST, max(span.end for span in asked))
-    rows = logged(session, facility_id, whole)
-    return tuple(
-        _hidden_by(_of_these(rows, span) if span is not None else None, found)
-        for span, found in zip(spans, groups, strict=True)
-    )
+    drawn = _around(session, facility_id, [item.captured_at for found in groups for item in found])
+    return tuple(_hidden_by(drawn, found) for found in groups)
 
 
 def _hidden_by(drawn: Curtains | None, found: Sequence[Reading]) -> tuple[Reading, ...]:
