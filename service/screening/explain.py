@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from service.kit.errors import NotFound
 from service.screening.catalogue import rule
-from service.screening.law import Rule
+from service.screening.law import Rule, Text
 from service.screening.subjects import FindingKind, SubjectKind
 from service.screening.tables import Finding
-from service.screening.wording import COUNTER, KEPT, LABELS, NOT_A_CASE, NOT_A_VERDICT, STORIES
+from service.screening.wording import COUNTED, COUNTER, KEPT, LABELS, NOT_A_CASE, NOT_A_VERDICT, STORIES
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:\d\d")
+_ONE = re.compile(rf"(?<![\w.,:-])1 (such )?({'|'.join(COUNTED)})\b")
 _PLACE = re.compile(r"\{(\w+)(\.threshold)?(:percent)?\}")
 
 
@@ -50,12 +51,12 @@ def explain(finding: Finding, language: str) -> Explanation:
     facts = {fact["code"]: fact for fact in finding.facts["facts"]}
     known = {**facts, "subject": {"value": subject_label(finding), "threshold": None}}
     zone = finding.facts.get("timezone", "UTC")
-    paragraphs = [_in_local_time(_filled(text.in_language(language), known), zone) for text in story.paragraphs]
+    paragraphs = [_in_local_time(_told(text, known, language), zone) for text in story.paragraphs]
     if finding.corrected_after_notice:
         paragraphs.append(KEPT.in_language(language))
     standing = NOT_A_CASE if law.kind is not FindingKind.FINDING else NOT_A_VERDICT
     return Explanation(
-        headline=_in_local_time(_filled(story.headline.in_language(language), known), zone),
+        headline=_in_local_time(_told(story.headline, known, language), zone),
         paragraphs=(*paragraphs, standing.in_language(language)),
         facts=tuple(
             FactLine(
@@ -97,6 +98,15 @@ def _in_local_time(text: str, timezone: str) -> str:
     return _INSTANT.sub(local, text)
 
 
+def _told(text: Text, facts: Mapping[str, Mapping[str, Any]], language: str) -> str:
+    return _of_one(_filled(text.in_language(language), facts))
+
+
+def _of_one(text: str) -> str:
+    """English with its nouns in the singular behind a one; Chinese has no such forms."""
+    return _ONE.sub(lambda match: f"1 {match[1] or ''}{match[2][:-1]}", text)
+
+
 def _filled(template: str, facts: Mapping[str, Mapping[str, Any]]) -> str:
     def value(match: re.Match[str]) -> str:
         fact = facts[match[1]]
@@ -121,6 +131,6 @@ def _counter(evidence: Mapping[str, Any], language: str, subject_kind: str) -> t
         if value and not code.startswith("none"):
             items = "; ".join(value) if isinstance(value, list) else ""
             last = str(evidence.get("last_verified_at") or "")
-            found.append(text.in_language(language).format(n=value, last=last, items=items))
+            found.append(_of_one(text.in_language(language).format(n=value, last=last, items=items)))
     nothing = "none" if subject_kind == SubjectKind.ADMISSION else "none_of_place"
     return tuple(found) or (COUNTER[nothing].in_language(language),)

@@ -27,6 +27,29 @@ KEPT = Text(
     zh="在人员查看或提示之后，记录被更正。本条保持原状，直至人员对更正作出判断（通知后更正）。",
 )
 
+COUNTED = (
+    "checks",
+    "hours",
+    "days",
+    "minutes",
+    "times",
+    "sales",
+    "drugs",
+    "peers",
+    "pictures",
+    "patients",
+    "looks",
+    "requests",
+    "readings",
+    "purchases",
+    "nights",
+    "midnights",
+    "bursts",
+    "beds",
+    "finds",
+)
+"""English nouns that stand behind a number; of one there is one less letter."""
+
 STORIES: dict[tuple[str, str], Story] = {
     **STORIES_OF_STAYS,
     **STORIES_OF_PLACES,
@@ -108,7 +131,7 @@ STORIES: dict[tuple[str, str], Story] = {
             ),
             Text(
                 "A person then checked the identity card: it did not belong to the occupant ({identity_mismatches} such "
-                "check). The rule asks for {suspected_days.threshold} days and {identity_mismatches.threshold} check "
+                "checks). The rule asks for {suspected_days.threshold} days and {identity_mismatches.threshold} checks "
                 "of the document by a person; a face alone is never enough.",
                 "随后由人员核对身份证件，证件与床上人员不符（{identity_mismatches} 次）。规则要求 {suspected_days.threshold} 天"
                 "及 {identity_mismatches.threshold} 次人工证件核对；仅凭人脸不作认定。",
@@ -150,27 +173,27 @@ COUNTER: dict[str, Text] = {
         "Somebody without a visible face lay in the bed at {n} checks.", "{n} 次检查中床上有人但面部不可见。"
     ),
     "unanswered_checks": Text(
-        "{n} requests to look were not answered; silence is not counted as absence.",
+        "{n} requests to look stayed without an answer; silence is not counted as absence.",
         "{n} 次核查请求无人答复；无答复不计为缺席。",
     ),
     "unobserved_checks": Text("{n} checks could not be observed.", "{n} 次检查无法观测。"),
     "leaves": Text("Leave on record: {items}.", "请假登记：{items}。"),
     "activities": Text("Activities on record: {items}.", "离区登记：{items}。"),
-    "orders": Text("{n} orders or examinations are on record for the stay.", "住院期间有 {n} 条医嘱或检查记录。"),
+    "orders": Text("Orders or examinations on record for the stay: {n}.", "住院期间有 {n} 条医嘱或检查记录。"),
     "corrections": Text(
         "The records were changed after people had looked ({items}): a person decides what that means.",
         "人员查看之后记录被更正（{items}）：须由人员判断其意义。",
     ),
-    "late_leaves": Text("{n} leaves were signed after they had begun.", "{n} 次请假为事后补签。"),
+    "late_leaves": Text("Leaves signed after they had begun: {n}.", "{n} 次请假为事后补签。"),
     "late_frames": Text(
-        "{n} pictures came late, without the server's chain: they excuse and do not prove.",
+        "{n} pictures came late, without the server's chain. What comes late excuses and does not prove.",
         "{n} 帧画面为事后补传且未成链：只作有利证据，不作不利证据。",
     ),
     "carer_looks": Text("At {n} looks a person found a carer or visitor in the bed.", "{n} 次查看中床上为陪护或访客。"),
-    "privacy_pauses": Text("{n} privacy pauses were logged.", "已登记 {n} 次隐私遮挡。"),
+    "privacy_pauses": Text("Privacy pauses logged: {n}.", "已登记 {n} 次隐私遮挡。"),
     "blind_checks": Text("{n} checks of the time could not be observed.", "期间有 {n} 次检查无法观测。"),
     "clear_checks": Text("{n} checks of the time showed nothing unusual.", "期间有 {n} 次检查未见异常。"),
-    "confirmed_finds": Text("{n} of the finds were confirmed by somebody else.", "其中 {n} 次已由他人复核属实。"),
+    "confirmed_finds": Text("Finds confirmed by somebody else: {n}.", "其中 {n} 次已由他人复核属实。"),
     "other_specialty_days": Text("Extra beds were on record on {n} days.", "有 {n} 天登记了加床。"),
     "none_of_place": Text("Nothing on record explains it.", "无可解释的记录。"),
     "none": Text("Nothing on record speaks for the patient's presence.", "无在院佐证记录。"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -429,6 +430,10 @@ def test_what_a_stronger_suspicion_covers_is_not_said_twice():
     assert set(fired(replace(case.STAY, looks=looks, checks=ABSENT_TWICE))) == {"phantom_admission"}
 
 
+ONE_OF_MANY = re.compile(r"(?<![\w.,:-])1 (such )?(?!is\b|was\b|times as)[a-z]+s\b")
+"""One check is no checks."""
+
+
 @pytest.mark.parametrize("key", sorted(FIRES), ids="-".join)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_finding_explains_itself(key, language):
@@ -445,6 +450,7 @@ def test_each_finding_explains_itself(key, language):
     assert "{" not in text
     assert "+00:00" not in text
     assert "+08:00" not in text
+    assert not ONE_OF_MANY.search(f"{text} {' '.join(told.counter_evidence)}")
     assert told.rule_name
     subject = found.subject or facts.subject
     assert subject.label in told.headline

@@ -9,7 +9,10 @@ import pytest
 
 from service.occupancy import LookMethod, PresenceState
 from service.screening.catalogue import RULES, suspicions
+from service.screening.explain import explain
 from service.screening.facts import AdmissionFacts, CheckRecord, Night, Unsighted
+from service.screening.run import finding_values
+from service.screening.tables import Finding
 from service.screening.wording import LABELS, STORIES
 from tests.occupancy.scenes import at, look
 
@@ -118,6 +121,22 @@ def test_two_days_and_an_identity_card_are_impersonation():
     )
     assert [item.rule for item in found] == ["impersonation"]
     assert found[0].event_at == at("04 09:30")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(1, "(1 such check). The rule"), (11, "(11 such checks). The rule"), (19, "(19 such checks)")]
+)
+def test_of_one_there_is_one(value, words):
+    facts = replace(FACTS, checks=(check("03 09:00", IMPOSTOR), check("04 09:00", IMPOSTOR)), looks=(MISMATCH,))
+    (found,) = suspicions(facts)
+    values = finding_values(facts, found, "Asia/Shanghai", True)
+    for fact in values["facts"]["facts"]:
+        if fact["code"] == "identity_mismatches":
+            fact["value"] = value
+    row = Finding(facility_id="F", raised_at=found.event_at, updated_at=found.event_at, **values)
+    text = " ".join(explain(row, "en").paragraphs)
+    assert words in text
+    assert "and 1 check of the document" in text
 
 
 @pytest.mark.parametrize(
