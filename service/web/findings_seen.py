@@ -13,7 +13,7 @@ from service.admissions import AdmissionRecord, admission_record, admission_reco
 from service.facilities import Facility
 from service.kit.intervals import Interval
 from service.occupancy import checks_of, looks_of
-from service.screening import Finding, decisions_of, explain, readable_by, subject_label
+from service.screening import Finding, FindingKind, decisions_of, explain, readable_by, subject_label
 from service.sightings import readings
 from service.web.places import Places, facility_name, in_shadow
 from service.web.stay_lines import check_lines, look_lines
@@ -25,12 +25,14 @@ MOST_PICTURES = 24
 
 
 def findings_by_admission(session: Session, actor: Actor, facility: Facility) -> Mapping[str, int] | None:
-    """Admission id -> its open findings; None when the reader may not know of them (shadow mode, or no permission)."""
+    """Admission id -> its open suspicions; None when the reader may not know of them (shadow mode, or no permission).
+    Numbers and work to do are no suspicions, and an overview that counted them would accuse."""
     hidden = in_shadow(facility) and not actor.works_at(facility.id)
     if hidden or not actor.may(Permission.FINDINGS_READ, facility.id):
         return None
     found = readable_by(session, actor, facility_id=facility.id, state="raised")
-    return Counter(finding.admission_id for finding in found if finding.admission_id)
+    cases = [finding for finding in found if finding.kind == FindingKind.FINDING]
+    return Counter(finding.admission_id for finding in cases if finding.admission_id)
 
 
 def finding_lines(

@@ -114,6 +114,25 @@ def test_the_overview_counts_what_is_open(scene: Scene) -> None:
     assert "三病区东" in chinese
 
 
+def test_work_to_do_is_not_counted_as_a_suspicion(scene: Scene) -> None:
+    admin, chosen = scene.browser("admin"), finding_of(scene, GONE).id
+
+    def is_now(kind: str) -> tuple[str, str]:
+        with scene.context.database.transaction() as session:
+            session.get_one(Finding, chosen).kind = kind
+        return words(admin.get("/?lang=en").text), words(admin.get("/findings?lang=en").text)
+
+    try:
+        overview, listed = is_now("work_item")
+        assert "See the findings 2" in overview
+        assert "2 findings · 1 to look at, no suspicion" in listed
+    finally:
+        overview, listed = is_now("finding")
+    assert "See the findings 3" in overview
+    assert "3 findings" in listed
+    assert "no suspicion" not in listed
+
+
 def test_the_board_shows_each_bed_in_words(scene: Scene) -> None:
     html = scene.browser("viewer").get(f"/wards/{scene.ward_id}").text
     cards = {match[0]: words(match[1]) for match in re.findall(r'data-bed="(\d\d)"(.*?)</article>', html, re.DOTALL)}
