@@ -124,14 +124,14 @@ def test_a_jpeg_at_an_address_is_taken_as_it_is(camera: int, tmp_path: Path) -> 
     assert address.kind is SourceKind.SNAPSHOT
     assert "pass" not in address.shown
     causes: Counter[str] = Counter()
-    source = SnapshotUrlSource(address.value, address.shown, lambda cause: causes.update([cause]), Pace(0.01))
+    source = SnapshotUrlSource(address.value, address.shown, lambda cause: causes.update([cause]), Pace(0.5))
     stop = threading.Event()
     for number, frame in enumerate(source.frames(stop)):
         assert frame.data == jpeg(5)
         if number == 2:
             stop.set()
     source.close()
-    assert set(causes) <= {LATEST_WINS}  # a busy machine is slow besides
+    assert causes == Counter()
 
 
 def encoded(pixels: np.ndarray) -> bytes:
