@@ -95,8 +95,9 @@ def camera(
 ) -> None:
     """Post a camera's pictures through a durable spool, until stopped.
 
-    Status 0: stopped by SIGTERM or Ctrl-C, or, with --until-empty, everything sent. Status 1: something a person must
-    mend; the pictures are kept.
+    Status 0: stopped by SIGTERM or Ctrl-C, or, with --until-empty, everything sent.
+
+    Status 1: something a person must mend; the pictures are kept.
     """
     flags: dict[str, Any] = {
         "server": server,

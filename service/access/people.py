@@ -108,7 +108,7 @@ def named_user(session: Session, username: str) -> UserAccount:
     """The person with that user name. Raises `NotFound`."""
     user = repository.user_by_name(session, username.strip().lower())
     if user is None:
-        raise NotFound(f"no user {username[:40]!r}", remedy="see `wardwatch users list`")
+        raise NotFound(f"no user {username[:40]!r}", field="username", remedy="see `wardwatch users list`")
     return user
 
 

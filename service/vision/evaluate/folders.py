@@ -54,7 +54,8 @@ def read_ward_folder(folder: Path) -> dict[Path, tuple[LabelledBed, ...]]:
     column."""
     labels = folder / "labels.csv"
     if not labels.is_file():
-        raise EvaluationFolderInvalid(f"{labels} is missing", field="labels.csv", remedy=f"columns: {_COLUMNS}")
+        remedy = f"write it, with the columns {', '.join(_COLUMNS)}"
+        raise EvaluationFolderInvalid(f"{labels} is missing", field="labels.csv", remedy=remedy)
     beds: dict[Path, list[LabelledBed]] = {}
     try:
         with labels.open(encoding="utf-8-sig", newline="") as stream:
