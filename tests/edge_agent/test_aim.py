@@ -102,6 +102,8 @@ def test_the_table_names_every_bed(folder: Path, token_file: Path, told: list[st
 def test_an_rtsp_camera_is_aimed_live_until_the_installer_ends_it(
     token_file: Path, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A shell that starts the tests in its background has them ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     pixels = ward_frame(3, {0: 0}).frame.pixels
     camera = RtspCamera(lambda _number: pixels, distinct=1)
     credentials = tmp_path / "stream"
@@ -122,6 +124,7 @@ def test_an_rtsp_camera_is_aimed_live_until_the_installer_ends_it(
         result = CliRunner().invoke(app, ["aim", *named, *source, "--every", "0.2"], env={"COLUMNS": "200"})
     finally:
         camera.close()
+        signal.signal(signal.SIGINT, before)
     assert len(looks) == 2, result.output
     assert looks[0].size == (pixels.shape[1], pixels.shape[0])
     assert [bed.face_found for _, bed in looks[0].beds] == [True, *[False] * (len(zones()) - 1)]
