@@ -88,10 +88,10 @@ class BedPolicy:
     """How many times worse it is to say empty of somebody than occupied of an empty bed: the odds of somebody are
     multiplied by it before the thresholds. The least whole number with which empty was never said of somebody on the
     wards of the fit, each judged by weights fitted without it (of some 5,100 empty readings; with 3 of nine)."""
-    occupied: float = 0.65
+    occupied: float = 0.88
     empty: float = 0.35
-    """The two thresholds; between them lies the uncertain band. With `caution` they stand for probabilities of .32 and
-    .12."""
+    """The two thresholds; between them lies the uncertain band. With `caution` they stand for probabilities of .65 and
+    .12: caution makes a bed uncertain sooner than empty, and never occupied by somebody who is hardly believed in."""
     trace: float = 0.178
     """A picture with a body score from here, or with a face, is never called empty, whatever time says: at most
     uncertain. The threshold of the single picture."""

@@ -316,11 +316,19 @@ def test_caution_says_empty_of_less_and_occupied_of_more_and_changes_no_probabil
 
 
 def test_thresholds_stand_for_the_probabilities_that_the_policy_names() -> None:
-    """.65 is odds of 1.857, a quarter of that .464; .35 is .538, a quarter of that .135."""
+    """.88 is odds of 7.333, a quarter of that 1.833; .35 is .538, a quarter of that .135."""
     policy = BedPolicy()
-    for threshold, chance in ((policy.occupied, 0.317), (policy.empty, 0.1186)):
+    for threshold, chance in ((policy.occupied, 0.647), (policy.empty, 0.1186)):
         odds = policy.caution * chance / (1 - chance)
         assert odds / (1 + odds) == pytest.approx(threshold, abs=1e-3)
+
+
+def test_a_bed_hardly_believed_occupied_is_called_neither() -> None:
+    policy = BedPolicy()
+    for chance, told in ((0.66, Occupancy.OCCUPIED), (0.35, Occupancy.UNCERTAIN), (0.13, Occupancy.UNCERTAIN)):
+        weighed = policy.caution * chance / (policy.caution * chance + 1 - chance)
+        assert settle([weighed] * 4, policy) == [told] * 4
+    assert settle([policy.caution * 0.11 / (policy.caution * 0.11 + 0.89)] * 4, policy) == [Occupancy.EMPTY] * 4
 
 
 @given(st.floats(0.0, 2.0))
